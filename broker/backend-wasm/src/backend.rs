@@ -1,0 +1,100 @@
+//! A loaded plugin as the core sees it.
+
+use std::path::PathBuf;
+
+use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras, Wrapped};
+use broker_core::name::{BackendName, KeyVersion};
+use broker_core::port::{Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping, Wrapping};
+use broker_core::refusal::Failure;
+use broker_core::secret::Secret;
+
+use crate::call::Guest;
+use crate::counters::Counters;
+use crate::describe::Described;
+use crate::load::{LoadError, PluginKeys, PluginSpec, make_guest};
+
+/// One plugin, loaded. Every call gets an instance of its own, which dies with the call.
+///
+/// A hostile guest can still answer a wrapped value that no key opens, or the secret of another value that this same key
+/// opens: what a guest says about its own keys is its own word. It cannot make the host use, or show, any other key.
+pub struct WasmBackend {
+    pub(crate) guest: Guest,
+    described: Described,
+}
+
+impl WasmBackend {
+    /// Reads, checks, compiles (or finds compiled in `cache_dir`), links, and asks the plugin for its description and its
+    /// self-test. Runs in a tokio runtime with time.
+    ///
+    /// # Errors
+    /// What is wrong with the plugin, in words for the operator.
+    pub async fn load(spec: PluginSpec, keys: PluginKeys, cache_dir: Option<PathBuf>) -> Result<Self, LoadError> {
+        let plugin = spec.name.clone();
+        let made = tokio::task::spawn_blocking(move || make_guest(&spec, keys, cache_dir)).await;
+        // A panic in wasmtime's compiler, on bytes that a stranger wrote, is the plugin's failure and not ours.
+        let guest = made.map_err(|panic| LoadError::Invalid { plugin: plugin.clone(), cause: panic.to_string() })??;
+        let said = guest.describe().await.map_err(|cause| LoadError::Silent { plugin: plugin.clone(), cause })?;
+        let described = Described::of(said).map_err(|lie| LoadError::Lies { plugin: plugin.clone(), lie })?;
+        guest.self_test().await.map_err(|cause| LoadError::SelfTest { plugin, cause })?;
+        Ok(Self { guest, described })
+    }
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &BackendName {
+        &self.guest.shared.plugin
+    }
+
+    #[must_use]
+    pub const fn described(&self) -> &Described {
+        &self.described
+    }
+
+    /// For metrics.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.guest.shared.counters
+    }
+}
+
+/// Each verb is told in its own file under `verb/`.
+impl Backend for WasmBackend {
+    fn capabilities(&self) -> &Capabilities {
+        &self.described.capabilities
+    }
+
+    fn generate_key(
+        &self,
+        permit: Making,
+        version: KeyVersion,
+        spec: KeySpec,
+    ) -> Later<'_, Result<Generated, Failure>> {
+        Box::pin(self.make_key(permit, version, spec))
+    }
+
+    fn wrap_key<'a>(
+        &'a self,
+        permit: Wrapping,
+        under: &'a Candidate,
+        algorithm: WrapAlgorithm,
+        secret: Secret,
+        extras: &'a WrapExtras,
+    ) -> Later<'a, Result<Wrapped, Failure>> {
+        Box::pin(self.wrap_under(permit, under, algorithm, secret, extras))
+    }
+
+    fn unwrap_key<'a>(
+        &'a self,
+        permit: Unwrapping,
+        candidates: &'a [Candidate],
+        algorithm: WrapAlgorithm,
+        value: &'a [u8],
+        extras: &'a WrapExtras,
+    ) -> Later<'a, Result<Unwrapped, Failure>> {
+        Box::pin(self.unwrap_with_any(permit, candidates, algorithm, value, extras))
+    }
+
+    fn self_test(&self) -> Later<'_, Result<(), Failure>> {
+        Box::pin(self.guest.self_test())
+    }
+}

@@ -1,0 +1,171 @@
+//! One call: its turn, its deadline, its fresh instance.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use broker_core::refusal::{Failure, Refusal};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout, timeout_at};
+use wasmtime::component::InstancePre;
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::contract::{RevealingBackend, RevealingBackendPre, types};
+use crate::counters::Held;
+use crate::frame::{Frame, Verb};
+use crate::refuse::{Asked, Ending, ended, ending, guest_error};
+use crate::room::{Room, Shared};
+use crate::ticker::Ticking;
+
+/// Guest-to-host copies of one crossing, in answers of the largest size: a value, additional data, and room for the rest.
+const CROSSING_OUTPUTS_MAX: usize = 4;
+
+/// A plugin ready to be called.
+pub struct Guest {
+    pub shared: Arc<Shared>,
+    ready: RevealingBackendPre<Room>,
+    turns: Semaphore,
+    queued: AtomicUsize,
+}
+
+/// A call that has its turn. While it lives, the clock ticks and the turn is taken.
+pub struct Call<'a> {
+    guest: &'a Guest,
+    deadline: Instant,
+    _ticking: Ticking,
+    _in_flight: Held<'a>,
+    _turn: SemaphorePermit<'a>,
+}
+
+/// A fresh instance and its store.
+pub struct Instance {
+    pub store: Store<Room>,
+    pub exports: RevealingBackend,
+}
+
+impl Guest {
+    /// # Errors
+    /// The component lacks an export of the contract, or has one of another type.
+    pub fn new(shared: Arc<Shared>, linked: InstancePre<Room>) -> wasmtime::Result<Self> {
+        Ok(Self {
+            ready: RevealingBackendPre::new(linked)?,
+            turns: Semaphore::new(shared.limits.calls_max as usize),
+            queued: AtomicUsize::new(0),
+            shared,
+        })
+    }
+
+    /// Waits for a turn; from then on the call has `limit_ms`.
+    ///
+    /// # Errors
+    /// `BackendBusy` when none came up in time or too many wait already.
+    pub async fn begin(&self, limit_ms: u64) -> Result<Call<'_>, Failure> {
+        let turn = match self.turns.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) => self.wait_for_turn().await?,
+        };
+        self.shared.counters.calls.add();
+        Ok(Call {
+            guest: self,
+            deadline: Instant::now() + Duration::from_millis(limit_ms),
+            _ticking: Ticking::start(),
+            _in_flight: self.shared.counters.in_flight.hold(),
+            _turn: turn,
+        })
+    }
+
+    async fn wait_for_turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let _place = Place::take(&self.queued, self.shared.limits.queue_calls_max).ok_or_else(|| self.busy())?;
+        let wait = Duration::from_millis(self.shared.limits.queue_ms_max);
+        match timeout(wait, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(closed)) => Err(Failure::internal(closed)),
+            Err(_elapsed) => Err(self.busy()),
+        }
+    }
+
+    fn busy(&self) -> Failure {
+        self.shared.counters.busy.add();
+        Refusal::BackendBusy { backend: self.shared.plugin.clone() }.into()
+    }
+}
+
+/// A place in the queue.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(queued: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let place = Self(queued);
+        // Taken first and looked at afterwards: what is too many is given back by the drop.
+        (queued.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Call<'_> {
+    /// Does the work within the deadline. The guest's own computing ends by its epoch; this bounds the time it spends in
+    /// the host as well.
+    pub async fn within<T>(&self, verb: Verb, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        match timeout_at(self.deadline, work).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(ended(&self.guest.shared, verb, Ending::Deadline, "it was waiting for the host")),
+        }
+    }
+
+    /// A fresh instance for this frame.
+    pub async fn enter(&self, frame: Frame) -> Result<Instance, Failure> {
+        let Guest { shared, ready, .. } = self.guest;
+        let verb = frame.verb;
+        let mut store = Store::new(ready.engine(), Room::new(Arc::clone(shared), frame));
+        store.limiter(|room| room);
+        store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
+        store.set_epoch_deadline(1);
+        let deadline = self.deadline;
+        store.epoch_deadline_callback(move |_| {
+            // Others first: a guest that computes gets one tick at a time, and none past its deadline.
+            Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        });
+        match ready.instantiate_async(&mut store).await {
+            Ok(exports) => Ok(Instance { store, exports }),
+            Err(error) => Err(ended(shared, verb, ending(&error, store.data()), format!("{error:#}"))),
+        }
+    }
+}
+
+impl Instance {
+    /// What the guest answered, or why it did not.
+    pub fn settle<T>(&self, answer: wasmtime::Result<T>) -> Result<T, Failure> {
+        let room = self.store.data();
+        answer.map_err(|error| ended(&room.shared, room.frame.verb, ending(&error, room), format!("{error:#}")))
+    }
+
+    /// The same for the functions that may answer an error of the contract.
+    pub fn settle_result<T>(
+        &self,
+        algorithm: &'static str,
+        answer: wasmtime::Result<Result<T, types::Error>>,
+    ) -> Result<T, Failure> {
+        let room = self.store.data();
+        let asked = Asked { verb: room.frame.verb, algorithm };
+        self.settle(answer)?.map_err(|error| guest_error(&room.shared.plugin, asked, error))
+    }
+
+    /// Ends the call when a list that the guest answered is larger than any honest one.
+    pub fn check_output(&self, lists: &[&[u8]]) -> Result<(), Failure> {
+        let room = self.store.data();
+        let most = room.shared.limits.output_bytes_max;
+        match lists.iter().find(|list| list.len() > most) {
+            None => Ok(()),
+            Some(list) => {
+                let cause = format!("it answered {} bytes, but at most {most} are allowed", list.len());
+                Err(ended(&room.shared, room.frame.verb, Ending::Output, cause))
+            }
+        }
+    }
+}

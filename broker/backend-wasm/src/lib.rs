@@ -1,0 +1,26 @@
+//! Runs a stranger's component in a locked room, one call at a time.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod backend;
+mod call;
+mod compiled_cache;
+mod contract;
+mod counters;
+mod describe;
+mod engine;
+mod frame;
+mod key_cache;
+mod limits;
+mod load;
+mod load_compiled;
+mod refuse;
+mod room;
+mod ticker;
+mod translate;
+mod verb;
+
+pub use backend::WasmBackend;
+pub use counters::{Counters, Counts};
+pub use describe::{Described, Lie};
+pub use limits::Limits;
+pub use load::{Grants, LoadError, PluginKeys, PluginSpec};

@@ -1,0 +1,209 @@
+//! From a file to a plugin that may be called: read once, check, compile, link what is granted, ask it who it is.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use broker_core::name::BackendName;
+use broker_core::refusal::Failure;
+use broker_crypto::digest::sha256;
+use broker_crypto::mac::MacKey;
+use broker_crypto::seal::SealKey;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+
+use crate::call::Guest;
+use crate::compiled_cache::{CompiledCache, CompiledName, hex, read_at_most};
+use crate::contract::{GRANTED, KEYS, REVEAL, crypto, log, reveal, types};
+use crate::counters::Counters;
+use crate::describe::Lie;
+use crate::engine::engine;
+use crate::key_cache::KeyCache;
+use crate::limits::Limits;
+use crate::room::{Room, Shared, one_line};
+use crate::ticker;
+
+/// How a component begins: magic and the version of the component model's binary format.
+const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+
+/// What to load.
+#[derive(Debug, Clone)]
+pub struct PluginSpec {
+    pub name: BackendName,
+    /// The component's file.
+    pub wasm: PathBuf,
+    /// What the file must be, by its SHA-256.
+    pub sha256: Option<[u8; 32]>,
+    pub grants: Grants,
+    pub limits: Limits,
+}
+
+/// What a plugin may do beyond the ordinary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// See secret bytes in the clear.
+    pub reveal: bool,
+}
+
+/// The keys made for one plugin; another plugin's open nothing of it.
+pub struct PluginKeys {
+    /// Seals key material.
+    pub seal: SealKey,
+    /// Vouches for compiled code on disk.
+    pub cache_mac: MacKey,
+}
+
+/// Why a plugin was not loaded. For the operator: each names the plugin and what would mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("plugin `{plugin}`: {path} cannot be read: {cause}")]
+    Unreadable { plugin: BackendName, path: String, cause: io::Error },
+    #[error("plugin `{plugin}`: {path} is larger than {bytes_max} bytes, the most a component may have")]
+    TooLarge { plugin: BackendName, path: String, bytes_max: u64 },
+    #[error(
+        "plugin `{plugin}`: {path} has the SHA-256 {found}, but its configuration says {expected}: put the right file there, or correct `sha256`"
+    )]
+    WrongDigest { plugin: BackendName, path: String, found: String, expected: String },
+    #[error("plugin `{plugin}`: {path} is not a WebAssembly component (a core module must be made one first)")]
+    NotAComponent { plugin: BackendName, path: String },
+    #[error("plugin `{plugin}` does not compile: {cause}")]
+    Invalid { plugin: BackendName, cause: String },
+    #[error(
+        "plugin `{plugin}` imports {import}, which its configuration does not grant: add grants = [\"reveal\"] or do not load it"
+    )]
+    NotGranted { plugin: BackendName, import: String },
+    #[error(
+        "plugin `{plugin}` imports {import}, which this broker does not have: do not load it, or build it for this broker's contract"
+    )]
+    UnknownImport { plugin: BackendName, import: String },
+    #[error("plugin `{plugin}` does not export {export}, so it is no backend")]
+    MissingExport { plugin: BackendName, export: &'static str },
+    #[error(
+        "plugin `{plugin}` has another form of the contract than this broker, or needs more than its limits: {cause}"
+    )]
+    Contract { plugin: BackendName, cause: String },
+    #[error("plugin `{plugin}`: its limits make no pool of instances: {cause}")]
+    Limits { plugin: BackendName, cause: String },
+    #[error("plugin `{plugin}` describes itself in a way that cannot be: {lie}")]
+    Lies { plugin: BackendName, lie: Lie },
+    #[error("plugin `{plugin}` did not answer `describe`: {cause}")]
+    Silent { plugin: BackendName, cause: Failure },
+    #[error("plugin `{plugin}` failed its self-test: {cause}")]
+    SelfTest { plugin: BackendName, cause: Failure },
+    #[error("plugin `{plugin}`: the operating system gives no thread: {cause}")]
+    NoThread { plugin: BackendName, cause: io::Error },
+}
+
+/// All of it but the two calls that only a plugin can answer. Takes seconds for a large guest that was never compiled.
+pub fn make_guest(spec: &PluginSpec, keys: PluginKeys, cache_dir: Option<PathBuf>) -> Result<Guest, LoadError> {
+    let plugin = &spec.name;
+    let bytes = read(spec)?;
+    let digest = check_digest(spec, &bytes)?;
+    if !bytes.starts_with(&COMPONENT_HEADER) {
+        return Err(LoadError::NotAComponent { plugin: plugin.clone(), path: spec.wasm.display().to_string() });
+    }
+    let engine =
+        engine(&spec.limits).map_err(|error| LoadError::Limits { plugin: plugin.clone(), cause: told(&error) })?;
+    let cache = cache_dir.map(|folder| CompiledCache { folder, mac: keys.cache_mac });
+    let component = compile(plugin, &engine, &bytes, &digest, cache.as_ref())?;
+    check_imports(plugin, &engine, &component, spec.grants)?;
+    let linked = link(&engine, &component, spec.grants).map_err(|error| contract(plugin, &error))?;
+    ticker::register(&engine).map_err(|cause| LoadError::NoThread { plugin: plugin.clone(), cause })?;
+    let shared = Shared {
+        plugin: plugin.clone(),
+        limits: spec.limits,
+        seal: keys.seal,
+        keys: KeyCache::new(spec.limits.key_cache_bytes_max),
+        counters: Counters::default(),
+        generating: Arc::new(Semaphore::new(spec.limits.generations_max)),
+    };
+    Guest::new(Arc::new(shared), linked).map_err(|error| contract(plugin, &error))
+}
+
+fn read(spec: &PluginSpec) -> Result<Vec<u8>, LoadError> {
+    let bytes_max = spec.limits.component_bytes_max;
+    read_at_most(&spec.wasm, bytes_max).map_err(|cause| {
+        let (plugin, path) = (spec.name.clone(), spec.wasm.display().to_string());
+        match cause.kind() {
+            io::ErrorKind::FileTooLarge => LoadError::TooLarge { plugin, path, bytes_max },
+            _ => LoadError::Unreadable { plugin, path, cause },
+        }
+    })
+}
+
+fn check_digest(spec: &PluginSpec, bytes: &[u8]) -> Result<[u8; 32], LoadError> {
+    let found = sha256(bytes);
+    match spec.sha256 {
+        Some(expected) if expected != found => Err(LoadError::WrongDigest {
+            plugin: spec.name.clone(),
+            path: spec.wasm.display().to_string(),
+            found: hex(&found),
+            expected: hex(&expected),
+        }),
+        _ => Ok(found),
+    }
+}
+
+fn compile(
+    plugin: &BackendName,
+    engine: &Engine,
+    bytes: &[u8],
+    digest: &[u8; 32],
+    cache: Option<&CompiledCache>,
+) -> Result<Component, LoadError> {
+    let name = CompiledName::of(engine, plugin, digest);
+    if let Some(component) = cache.and_then(|cache| cache.find(engine, &name)) {
+        return Ok(component);
+    }
+    let component = Component::from_binary(engine, bytes)
+        .map_err(|error| LoadError::Invalid { plugin: plugin.clone(), cause: told(&error) })?;
+    if let Some(Err(error)) = cache.map(|cache| cache.keep(&name, &component)) {
+        tracing::warn!(%plugin, error = told(&error), "compiled plugin cannot be kept; every start compiles it again");
+    }
+    Ok(component)
+}
+
+/// By name and before anything of the plugin runs: what is not granted is not there to be called.
+fn check_imports(
+    plugin: &BackendName,
+    engine: &Engine,
+    component: &Component,
+    grants: Grants,
+) -> Result<(), LoadError> {
+    let shape = component.component_type();
+    for (import, _) in shape.imports(engine) {
+        if GRANTED.contains(&import) || (import == REVEAL && grants.reveal) {
+            continue;
+        }
+        let (plugin, name) = (plugin.clone(), one_line(import.split('@').next().unwrap_or(import)));
+        return Err(match import == REVEAL {
+            true => LoadError::NotGranted { plugin, import: name },
+            false => LoadError::UnknownImport { plugin, import: one_line(import) },
+        });
+    }
+    match shape.get_export(engine, KEYS) {
+        Some(_) => Ok(()),
+        None => Err(LoadError::MissingExport { plugin: plugin.clone(), export: KEYS }),
+    }
+}
+
+fn link(engine: &Engine, component: &Component, grants: Grants) -> wasmtime::Result<InstancePre<Room>> {
+    let mut linker = Linker::new(engine);
+    crypto::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
+    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
+    types::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
+    if grants.reveal {
+        reveal::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
+    }
+    linker.instantiate_pre(component)
+}
+
+fn contract(plugin: &BackendName, error: &wasmtime::Error) -> LoadError {
+    LoadError::Contract { plugin: plugin.clone(), cause: told(error) }
+}
+
+/// An error with its causes; it may quote the component.
+fn told(error: &wasmtime::Error) -> String {
+    one_line(&format!("{error:#}"))
+}

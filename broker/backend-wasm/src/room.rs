@@ -1,0 +1,146 @@
+//! All that one call of a guest can touch: made for the call, thrown away with it.
+
+mod crypto;
+mod log;
+mod reveal;
+
+pub use log::one_line;
+
+use std::sync::Arc;
+
+use broker_core::algorithm::{KeySpec, PublicKey};
+use broker_core::name::BackendName;
+use broker_core::secret::Secret;
+use broker_crypto::key::CryptoKey;
+use broker_crypto::seal::SealKey;
+use tokio::sync::Semaphore;
+use wasmtime::ResourceLimiter;
+use wasmtime::component::{Resource, ResourceTable};
+
+use crate::contract::types;
+use crate::counters::Counters;
+use crate::frame::{Act, Frame};
+use crate::key_cache::KeyCache;
+use crate::limits::Limits;
+
+/// Most keys that one call may make: a key is one, a key made of two halves two.
+const KEYS_MADE_MAX: usize = 4;
+
+/// What all rooms of one plugin share.
+pub struct Shared {
+    pub plugin: BackendName,
+    pub limits: Limits,
+    pub seal: SealKey,
+    pub keys: KeyCache,
+    pub counters: Counters,
+    /// Bounds the threads that generate RSA keys.
+    pub generating: Arc<Semaphore>,
+}
+
+/// A key in a guest's hand.
+pub struct HeldKey(Arc<CryptoKey>);
+
+/// How a guest broke a rule that is not answered with an error but with the end of the call.
+#[derive(Debug, thiserror::Error)]
+pub enum Breach {
+    #[error("it called the host more than {0} times")]
+    HostCalls(u32),
+    #[error("it held more than {0} handles")]
+    Handles(usize),
+    #[error("it made more than {KEYS_MADE_MAX} keys")]
+    KeysMade,
+    /// Cannot happen: wasmtime checks every handle before it reaches us.
+    #[error("it used a handle that is not in its table")]
+    Handle,
+}
+
+/// The room itself: what wasmtime calls a store's data.
+pub struct Room {
+    pub shared: Arc<Shared>,
+    pub frame: Frame,
+    /// What a refused growth leaves behind, so that the trap that follows can be told from others.
+    pub growth_refused: bool,
+    /// The keys sealed during this call: the only ones it may say it made.
+    pub sealed: Vec<(KeySpec, PublicKey)>,
+    handles: ResourceTable,
+    host_calls: u32,
+    keys_made: usize,
+    log_lines: u32,
+}
+
+impl Room {
+    pub fn new(shared: Arc<Shared>, frame: Frame) -> Self {
+        let mut handles = ResourceTable::new();
+        handles.set_max_capacity(shared.limits.handles_max);
+        Self {
+            shared,
+            frame,
+            growth_refused: false,
+            sealed: Vec::new(),
+            handles,
+            host_calls: 0,
+            keys_made: 0,
+            log_lines: 0,
+        }
+    }
+
+    /// Puts a secret in the guest's reach.
+    pub fn lend(&mut self, secret: Secret) -> wasmtime::Result<Resource<Secret>> {
+        self.put(secret)
+    }
+
+    /// Takes back what the guest answered.
+    pub fn take(&mut self, secret: Resource<Secret>) -> wasmtime::Result<Secret> {
+        self.handles.delete(secret).map_err(|_| Breach::Handle.into())
+    }
+
+    fn put<T: Send + 'static>(&mut self, thing: T) -> wasmtime::Result<Resource<T>> {
+        self.handles.push(thing).map_err(|_| Breach::Handles(self.shared.limits.handles_max).into())
+    }
+
+    fn secret(&self, secret: &Resource<Secret>) -> wasmtime::Result<&Secret> {
+        self.handles.get(secret).map_err(|_| Breach::Handle.into())
+    }
+
+    fn key(&self, key: &Resource<HeldKey>) -> wasmtime::Result<Arc<CryptoKey>> {
+        Ok(Arc::clone(&self.handles.get(key).map_err(|_| Breach::Handle)?.0))
+    }
+
+    fn release<T: 'static>(&mut self, thing: Resource<T>) -> wasmtime::Result<()> {
+        self.handles.delete(thing).map(drop).map_err(|_| Breach::Handle.into())
+    }
+
+    /// Every call of the host counts; one too many ends the guest's call.
+    fn count_call(&mut self) -> wasmtime::Result<()> {
+        self.host_calls += 1;
+        let most = self.shared.limits.host_calls_max;
+        if self.host_calls > most { Err(Breach::HostCalls(most).into()) } else { Ok(()) }
+    }
+
+    /// Counts the call and says whether the verb that runs allows this act.
+    fn admit(&mut self, act: Act) -> wasmtime::Result<Result<(), types::Error>> {
+        self.count_call()?;
+        Ok(if self.frame.verb.allows(act) { Ok(()) } else { Err(types::Error::BadRequest) })
+    }
+}
+
+/// The pool has the same limits; here a refusal is noticed.
+impl ResourceLimiter for Room {
+    fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.may_grow(desired, self.shared.limits.memory_bytes_max, maximum))
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.may_grow(desired, self.shared.limits.table_elements_max, maximum))
+    }
+}
+
+impl Room {
+    fn may_grow(&mut self, desired: usize, most: usize, maximum: Option<usize>) -> bool {
+        let may = desired <= most && maximum.is_none_or(|maximum| desired <= maximum);
+        self.growth_refused |= !may;
+        may
+    }
+}
+
+impl types::Host for Room {}

@@ -1,0 +1,35 @@
+//! What is done for each exported function, one file each.
+
+mod describe;
+mod destroy_key;
+mod generate_key;
+mod import_key;
+mod self_test;
+mod sign;
+mod unwrap_key;
+mod wrap_key;
+
+use broker_core::grant::Scope;
+use broker_core::name::KeyVersion;
+use broker_core::refusal::Failure;
+use broker_core::secret::Secret;
+use wasmtime::component::Resource;
+
+use crate::call::Instance;
+use crate::frame::Place;
+
+/// The one key a permit was given for, in one version.
+fn place_of(scope: &Scope, version: KeyVersion) -> Result<Place, Failure> {
+    match scope {
+        Scope::Key(vault, key) => Ok(Place { vault: vault.clone(), key: key.clone(), version }),
+        Scope::Broker | Scope::Vault(_) => Err(Failure::internal(format!("permit for {scope}, which is no key"))),
+    }
+}
+
+impl Instance {
+    /// Puts a secret in the guest's reach.
+    fn lend(&mut self, secret: Secret) -> Result<Resource<Secret>, Failure> {
+        let lent = self.store.data_mut().lend(secret);
+        self.settle(lent)
+    }
+}

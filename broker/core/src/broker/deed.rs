@@ -1,0 +1,121 @@
+//! A deed under way: what the audit will say of it, from its beginning to its entry.
+
+use std::sync::Arc;
+
+use super::Broker;
+use crate::entry::{Asker, Decision, Entry, Phase};
+use crate::grant::{Permit, Scope};
+use crate::name::{BackendName, KeyVersion};
+use crate::port::AuditUnavailable;
+use crate::refusal::{Failure, Refusal};
+use crate::turn::{Ending, Turn};
+use crate::verb::{Operation, Verb};
+
+/// Seconds since the Unix epoch at which the deed began, and all that its audit entry will say.
+pub(super) struct Deed<'a> {
+    pub asker: &'a Asker,
+    pub now_s: i64,
+    pub version: Option<KeyVersion>,
+    pub algorithm: Option<&'static str>,
+    pub backend: Option<BackendName>,
+    pub detail: Option<String>,
+    operation: Operation,
+    scope: Scope,
+    began_us: u64,
+    turn: Option<Arc<Turn>>,
+    changes: bool,
+}
+
+impl Deed<'_> {
+    /// What the deed is decided under. Kept until the entry is durable, unless the deed gives it up to wait.
+    pub fn turn(&self) -> Result<&Arc<Turn>, Failure> {
+        self.turn.as_ref().ok_or_else(|| Failure::internal("a deed asked for its turn after giving it up"))
+    }
+
+    /// Leave to do the deed, or the refusal that names what is missing.
+    pub fn permit<V: Verb>(&self) -> Result<Permit<V>, Failure> {
+        debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
+        Ok(self.turn()?.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?)
+    }
+}
+
+impl Broker {
+    /// Begins a deed: from here to `finish`, it counts as decided under the ruling in force now.
+    pub(super) fn begin<'a>(&self, asker: &'a Asker, operation: Operation, scope: Scope) -> Deed<'a> {
+        Deed {
+            asker,
+            now_s: i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX),
+            version: None,
+            algorithm: None,
+            backend: None,
+            detail: None,
+            operation,
+            scope,
+            began_us: self.clock.monotonic_us(),
+            turn: Some(self.turns.begin()),
+            changes: false,
+        }
+    }
+
+    /// Writes down that a permitted change is about to be made. Nothing may be changed before this answers.
+    pub(super) async fn intend(&self, deed: &mut Deed<'_>) -> Result<(), Failure> {
+        self.write(deed, Phase::Intent, None).await?;
+        deed.changes = true;
+        Ok(())
+    }
+
+    /// Waits for the requests that began before a change, this deed's own turn given up.
+    pub(super) async fn settle(&self, deed: &mut Deed<'_>, ending: Ending) {
+        deed.turn = None;
+        ending.wait().await;
+    }
+
+    /// Writes the decision down and only then lets the answer go.
+    pub(super) async fn finish<T>(&self, mut deed: Deed<'_>, result: Result<T, Failure>) -> Result<T, Refusal> {
+        let (decision, result) = match result {
+            Ok(answer) => (Decision::Allowed, Ok(answer)),
+            Err(failure) => {
+                log(&deed, &failure);
+                let missing = match &failure.refusal {
+                    Refusal::Forbidden(missing) => Some(format!("{} on {}", missing.permission, missing.scope)),
+                    _ => None,
+                };
+                (Decision::Refused { reason: failure.refusal.word(), missing }, Err(failure.refusal))
+            }
+        };
+        if matches!(result, Err(Refusal::AuditUnavailable)) {
+            return result;
+        }
+        let phase = if deed.changes { Phase::Outcome } else { Phase::Done };
+        self.write(&mut deed, phase, Some(decision)).await?;
+        result
+    }
+
+    async fn write(&self, deed: &mut Deed<'_>, phase: Phase, decision: Option<Decision>) -> Result<(), Refusal> {
+        let entry = Entry {
+            asker: deed.asker.clone(),
+            time_ms: self.clock.now_ms(),
+            phase,
+            operation: deed.operation,
+            scope: deed.scope.to_string(),
+            version: deed.version,
+            algorithm: deed.algorithm,
+            backend: deed.backend.clone(),
+            decision,
+            detail: deed.detail.clone(),
+            duration_us: self.clock.monotonic_us().saturating_sub(deed.began_us),
+        };
+        self.audit.record(entry).await.map_err(|AuditUnavailable| Refusal::AuditUnavailable)
+    }
+}
+
+fn log(deed: &Deed<'_>, failure: &Failure) {
+    let (request, operation, reason) = (deed.asker.request, deed.operation.word(), failure.refusal.word());
+    match (&failure.cause, &failure.refusal) {
+        (cause, Refusal::Internal) => {
+            tracing::error!(%request, operation, cause = cause.as_deref().unwrap_or("none given"), "a bug on our side");
+        }
+        (Some(cause), _) => tracing::warn!(%request, operation, reason, cause, "refused"),
+        (None, _) => tracing::debug!(%request, operation, reason, "refused"),
+    }
+}

@@ -1,0 +1,156 @@
+//! One method a verb: permit or refusal, the deed, the audit entry, the answer. The only orchestration there is.
+//!
+//! Every method must be run to its end: a caller that hangs up must not cancel it, so servers run it detached.
+
+mod create_key;
+mod deed;
+mod get_key;
+mod grants;
+mod list_keys;
+mod pins;
+mod random_bytes;
+mod rotate_key;
+mod unimplemented;
+mod unwrap_key;
+mod update_key;
+mod vaults;
+mod wrap_key;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+
+pub use create_key::CreateKey;
+pub use get_key::KeyView;
+pub use grants::NewGrant;
+pub use list_keys::KeySummary;
+pub use random_bytes::RANDOM_BYTES_MAX;
+pub use unwrap_key::{UnwrapKey, UnwrappedKey};
+pub use vaults::{NewVault, VaultPatch};
+pub use wrap_key::{WrapKey, WrappedKey};
+
+use crate::grant::Policy;
+use crate::name::{BackendName, VaultName};
+use crate::port::{AuditLog, Backend, Chance, Clock, Store};
+use crate::refusal::{Failure, Refusal};
+use crate::turn::{Ruling, Turn, Turns};
+use crate::vault::{Pin, Vault};
+
+/// Bytes of a secret that can be wrapped, at most.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// What the operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many versions a version-less unwrap or decrypt tries at most.
+    pub versions_tried_max: usize,
+    /// Whether RSA1_5 may be used at all; it is a padding oracle waiting for a mistake.
+    pub rsa1_5: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { versions_tried_max: 8, rsa1_5: false }
+    }
+}
+
+/// Told of every change of the pins, before the change is in force for requests: by the time a removal is acknowledged, no
+/// connection of the removed certificate begins a request any more.
+pub type OnPins = Box<dyn Fn(&[Arc<Pin>]) + Send + Sync>;
+
+/// The backends by name.
+pub type Backends = HashMap<BackendName, Arc<dyn Backend>>;
+
+/// What a broker is made of.
+pub struct Parts {
+    pub audit: Arc<dyn AuditLog>,
+    pub backends: Backends,
+    pub chance: Arc<dyn Chance>,
+    pub clock: Arc<dyn Clock>,
+    pub limits: Limits,
+    pub store: Arc<dyn Store>,
+}
+
+/// The broker. Cheap to share.
+pub struct Broker {
+    audit: Arc<dyn AuditLog>,
+    backends: ArcSwap<Backends>,
+    chance: Arc<dyn Chance>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    store: Arc<dyn Store>,
+    turns: Turns,
+    /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
+    /// for older requests to end, since one of them may be waiting here.
+    desk: async_lock::Mutex<()>,
+    on_pins: OnceLock<OnPins>,
+}
+
+impl Broker {
+    /// Reads the standing policy from the store.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn open(parts: Parts) -> Result<Self, Failure> {
+        let standing = parts.store.standing().await?;
+        let ruling = Ruling {
+            policy: Policy::of(standing.grants),
+            vaults: standing.vaults.into_iter().map(|vault| (vault.name.clone(), Arc::new(vault))).collect(),
+            pins: standing.pins.into_iter().map(|pin| (pin.name.clone(), Arc::new(pin))).collect(),
+        };
+        Ok(Self {
+            audit: parts.audit,
+            backends: ArcSwap::from_pointee(parts.backends),
+            chance: parts.chance,
+            clock: parts.clock,
+            limits: parts.limits,
+            store: parts.store,
+            turns: Turns::new(ruling),
+            desk: async_lock::Mutex::new(()),
+            on_pins: OnceLock::new(),
+        })
+    }
+
+    /// The vaults, grants and pins in force now; for what is not a request (routing by host name, metrics, trust).
+    #[must_use]
+    pub fn ruling(&self) -> Arc<Turn> {
+        self.turns.begin()
+    }
+
+    /// Sets who is told of changed pins; once, before the first request.
+    pub fn watch_pins(&self, on_pins: OnPins) {
+        if self.on_pins.set(on_pins).is_err() {
+            tracing::error!("the pins are watched already");
+        }
+    }
+
+    /// Puts other backends in force for every call that begins from now on.
+    pub fn replace_backends(&self, backends: Backends) {
+        self.backends.store(Arc::new(backends));
+    }
+
+    /// The backends in force now.
+    #[must_use]
+    pub fn backends(&self) -> Arc<Backends> {
+        self.backends.load_full()
+    }
+
+    fn backend(&self, name: &BackendName) -> Result<Arc<dyn Backend>, Failure> {
+        self.backends.load().get(name).cloned().ok_or_else(|| {
+            let refusal = Refusal::BackendUnavailable { backend: name.clone() };
+            Failure::caused(refusal, format!("the configuration has no backend {name}"))
+        })
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.chance.fill(&mut bytes);
+        bytes
+    }
+}
+
+/// The vault, after the permit: a stranger never learns which vaults exist.
+fn vault_of(turn: &Turn, name: &VaultName) -> Result<Arc<Vault>, Refusal> {
+    turn.vaults.get(name).cloned().ok_or_else(|| Refusal::VaultNotFound { vault: name.clone() })
+}

@@ -1,0 +1,68 @@
+//! What is written down of every decision.
+
+use crate::algorithm::word_enum;
+use crate::name::{BackendName, KeyVersion, Principal, RequestId};
+use crate::verb::Operation;
+
+word_enum! {
+    /// The protocols requests come in by.
+    Front {
+        /// The broker's own Unix socket.
+        Admin = "admin",
+        Keyvault = "keyvault",
+        /// The broker's own background work.
+        System = "system",
+    }
+}
+
+word_enum! {
+    /// What a line of the audit tells.
+    Phase {
+        /// A read or a cryptographic operation, all in one line.
+        Done = "done",
+        /// A change that is about to be made.
+        Intent = "intent",
+        /// What became of a change whose intent stands above.
+        Outcome = "outcome",
+    }
+}
+
+/// Who asks, as what, from where.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub request: RequestId,
+    /// The caller's own id for it, at most 128 bytes of printable ASCII.
+    pub client_request_id: Option<String>,
+    pub principal: Principal,
+    /// SHA-256 of the certificate that proved it.
+    pub fingerprint_sha256: Option<[u8; 32]>,
+    /// Address and port, or the socket's path.
+    pub peer: String,
+    pub front: Front,
+}
+
+/// One line of the audit. Holds no secret, and no text of the caller's that was not parsed into a name first.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub asker: Asker,
+    pub time_ms: u64,
+    pub phase: Phase,
+    pub operation: Operation,
+    /// `/`, `/vault` or `/vault/key`.
+    pub scope: String,
+    pub version: Option<KeyVersion>,
+    pub algorithm: Option<&'static str>,
+    pub backend: Option<BackendName>,
+    /// None in an intent.
+    pub decision: Option<Decision>,
+    /// What a change is about, in a few words (a grant's principal and role, say).
+    pub detail: Option<String>,
+    pub duration_us: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    Allowed,
+    /// The refusal's word, and for a missing permission what exactly was missing.
+    Refused { reason: &'static str, missing: Option<String> },
+}

@@ -1,0 +1,272 @@
+//! Who may do what, and the one place where a `Permit` is born.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::name::{KeyName, Principal, VaultName};
+use crate::permission::{Permission, PermissionSet, Role};
+use crate::refusal::{Missing, MissingWhy, Refusal};
+use crate::verb::Verb;
+
+/// Where a right holds, and where a deed happens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    Broker,
+    Key(VaultName, KeyName),
+    Vault(VaultName),
+}
+
+impl Scope {
+    /// Whether a right here holds there.
+    #[must_use]
+    pub fn covers(&self, there: &Self) -> bool {
+        match (self, there) {
+            (Self::Broker, _) => true,
+            (Self::Vault(here), Self::Vault(vault) | Self::Key(vault, _)) => here == vault,
+            (Self::Key(vault, key), Self::Key(its_vault, its_key)) => vault == its_vault && key == its_key,
+            (Self::Vault(_), Self::Broker) | (Self::Key(..), Self::Broker | Self::Vault(_)) => false,
+        }
+    }
+
+    #[must_use]
+    pub fn vault(&self) -> Option<&VaultName> {
+        match self {
+            Self::Broker => None,
+            Self::Key(vault, _) | Self::Vault(vault) => Some(vault),
+        }
+    }
+
+    #[must_use]
+    pub fn key(&self) -> Option<&KeyName> {
+        match self {
+            Self::Broker | Self::Vault(_) => None,
+            Self::Key(_, key) => Some(key),
+        }
+    }
+
+    /// Parses `/` (the broker), `/vault` or `/vault/key`.
+    ///
+    /// # Errors
+    /// A text for people that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix('/') else {
+            return Err(format!("scope {text:?} must be / (the broker), /vault or /vault/key"));
+        };
+        if path.is_empty() {
+            return Ok(Self::Broker);
+        }
+        match path.split_once('/') {
+            None => Ok(Self::Vault(VaultName::parse(path).map_err(|error| error.to_string())?)),
+            Some((vault, key)) => Ok(Self::Key(
+                VaultName::parse(vault).map_err(|error| error.to_string())?,
+                KeyName::parse_any_case(key).map_err(|error| error.to_string())?,
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broker => f.write_str("/"),
+            Self::Key(vault, key) => write!(f, "/{vault}/{key}"),
+            Self::Vault(vault) => write!(f, "/{vault}"),
+        }
+    }
+}
+
+/// A grant's id: 16 random bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GrantId(pub [u8; 16]);
+
+impl GrantId {
+    /// Takes 32 hexadecimal digits, hyphens ignored.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        crate::name::KeyVersion::parse(&text.replace('-', "")).ok().map(|id| Self(id.0))
+    }
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a grant gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Granted {
+    Permissions(PermissionSet),
+    Role(Role),
+}
+
+impl Granted {
+    #[must_use]
+    pub const fn permissions(&self) -> PermissionSet {
+        match self {
+            Self::Permissions(set) => *set,
+            Self::Role(role) => role.permissions(),
+        }
+    }
+}
+
+/// A standing right. Times are Unix seconds; `not_before_s` is the first second it holds, `not_after_s` the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub id: GrantId,
+    pub principal: Principal,
+    pub granted: Granted,
+    pub scope: Scope,
+    pub not_before_s: Option<i64>,
+    pub not_after_s: Option<i64>,
+    /// At most 512 characters.
+    pub justification: String,
+    pub granted_by: Principal,
+    pub created_s: i64,
+}
+
+impl Grant {
+    pub(crate) fn holds_at(&self, now_s: i64) -> bool {
+        self.not_before_s.is_none_or(|first| now_s >= first) && self.not_after_s.is_none_or(|last| now_s <= last)
+    }
+}
+
+/// Every grant, by principal. Immutable: a change makes a new one.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    by_principal: HashMap<Principal, Vec<Arc<Grant>>>,
+}
+
+impl Policy {
+    #[must_use]
+    pub fn of(grants: impl IntoIterator<Item = Grant>) -> Self {
+        let mut policy = Self::default();
+        for grant in grants {
+            policy.add(grant);
+        }
+        policy
+    }
+
+    pub(crate) fn add(&mut self, grant: Grant) {
+        self.by_principal.entry(grant.principal.clone()).or_default().push(Arc::new(grant));
+    }
+
+    pub(crate) fn remove(&mut self, id: GrantId) {
+        self.by_principal.retain(|_, grants| {
+            grants.retain(|grant| grant.id != id);
+            !grants.is_empty()
+        });
+    }
+
+    pub fn grants(&self) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_principal.values().flatten()
+    }
+
+    #[must_use]
+    pub fn grant(&self, id: GrantId) -> Option<&Arc<Grant>> {
+        self.grants().find(|grant| grant.id == id)
+    }
+
+    /// What a principal holds at a place and time, all grants together.
+    #[must_use]
+    pub fn held(&self, principal: &Principal, scope: &Scope, now_s: i64) -> PermissionSet {
+        self.of_principal(principal)
+            .filter(|grant| grant.scope.covers(scope) && grant.holds_at(now_s))
+            .fold(PermissionSet::EMPTY, |held, grant| held.union(grant.granted.permissions()))
+    }
+
+    /// Whether a principal is an Administrator of this place.
+    #[must_use]
+    pub fn administers(&self, principal: &Principal, scope: &Scope, now_s: i64) -> bool {
+        self.of_principal(principal).any(|grant| {
+            grant.granted == Granted::Role(Role::Administrator) && grant.scope.covers(scope) && grant.holds_at(now_s)
+        })
+    }
+
+    /// A permit for one deed, or the refusal that names what is missing.
+    ///
+    /// # Errors
+    /// `Refusal::Forbidden`, whether or not the vault or key exists.
+    pub fn permit<V: Verb>(&self, principal: &Principal, scope: Scope, now_s: i64) -> Result<Permit<V>, Refusal> {
+        let mut why = MissingWhy::NoGrant;
+        for grant in self.of_principal(principal) {
+            if !grant.scope.covers(&scope) || !grant.granted.permissions().contains(V::PERMISSION) {
+                continue;
+            }
+            match (grant.not_before_s, grant.not_after_s) {
+                (_, Some(last)) if now_s > last => why = MissingWhy::Ended { not_after_s: last },
+                (Some(first), _) if now_s < first => why = MissingWhy::NotBegun { not_before_s: first },
+                _ => return Ok(Permit { principal: principal.clone(), scope, verb: PhantomData }),
+            }
+        }
+        Err(Refusal::Forbidden(Box::new(Missing { principal: principal.clone(), permission: V::PERMISSION, scope, why })))
+    }
+
+    fn of_principal(&self, principal: &Principal) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_principal.get(principal).into_iter().flatten()
+    }
+}
+
+/// Leave to do one deed (`V`) once, at one place, for one principal. Only [`Policy::permit`] makes one; it cannot be
+/// cloned, and whoever carries the deed out consumes it.
+#[must_use = "a permit that is not spent was asked for in vain"]
+pub struct Permit<V: Verb> {
+    principal: Principal,
+    scope: Scope,
+    verb: PhantomData<fn() -> V>,
+}
+
+impl<V: Verb> Permit<V> {
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl<V: Verb> fmt::Debug for Permit<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Permit({} on {} for {})", V::PERMISSION, self.scope, self.principal)
+    }
+}
+
+/// Whether `giver` may give `granted` at `scope` to `receiver`; the permit proves that it may grant at all there.
+///
+/// # Errors
+/// `Refusal::Forbidden`: to oneself, or more than the giver holds (an Administrator of the place excepted).
+pub fn may_give(
+    policy: &Policy,
+    permit: &Permit<crate::verb::CreateGrant>,
+    receiver: &Principal,
+    granted: &Granted,
+    now_s: i64,
+) -> Result<(), Refusal> {
+    let (giver, scope) = (permit.principal(), permit.scope());
+    let refused = |permission: Permission, why| {
+        let missing = Missing { principal: giver.clone(), permission, scope: scope.clone(), why };
+        Err(Refusal::Forbidden(Box::new(missing)))
+    };
+    if receiver == giver {
+        let first = granted.permissions().iter().next().unwrap_or(Permission::GrantWrite);
+        return refused(first, MissingWhy::Oneself);
+    }
+    if policy.administers(giver, scope, now_s) {
+        return Ok(());
+    }
+    match granted.permissions().first_missing_in(policy.held(giver, scope, now_s)) {
+        None => Ok(()),
+        Some(permission) => refused(permission, MissingWhy::NotHeld),
+    }
+}

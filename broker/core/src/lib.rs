@@ -1,0 +1,16 @@
+//! Decides who may do what to which key; never touches a socket, a disk or a clock.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod algorithm;
+pub mod broker;
+pub mod entry;
+pub mod grant;
+pub mod key;
+pub mod name;
+pub mod permission;
+pub mod port;
+pub mod refusal;
+pub mod secret;
+pub mod turn;
+pub mod vault;
+pub mod verb;

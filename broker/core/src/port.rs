@@ -1,0 +1,209 @@
+//! What the core asks of the world.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::algorithm::{KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
+use crate::entry::Entry;
+use crate::grant::{Grant, GrantId, Permit};
+use crate::key::{KeyRecord, Material};
+use crate::name::{AnchorName, KeyName, KeyVersion, VaultName};
+use crate::refusal::Failure;
+use crate::secret::Secret;
+use crate::vault::{Pin as CertificatePin, Vault};
+use crate::verb;
+
+/// An answer that comes later.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a backend serves. Fixed while the backend is loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    pub key_specs: Vec<KeySpec>,
+    pub wrap_algorithms: Vec<WrapAlgorithm>,
+    pub sign_algorithms: Vec<SignAlgorithm>,
+}
+
+/// Leave to make a key's version, from one of the verbs that do.
+#[derive(Debug)]
+pub enum Making {
+    Create(Permit<verb::CreateKey>),
+    Rotate(Permit<verb::RotateKey>),
+}
+
+/// Leave to wrap under a key.
+#[derive(Debug)]
+pub enum Wrapping {
+    Encrypt(Permit<verb::Encrypt>),
+    Wrap(Permit<verb::WrapKey>),
+}
+
+/// Leave to unwrap under a key.
+#[derive(Debug)]
+pub enum Unwrapping {
+    Decrypt(Permit<verb::Decrypt>),
+    Unwrap(Permit<verb::UnwrapKey>),
+}
+
+macro_rules! permit_place {
+    ($($name:ident { $($variant:ident),+ })+) => { $(
+        impl $name {
+            /// The one key the permit was given for.
+            ///
+            /// # Errors
+            /// `Internal` when the permit is not for a key: a bug of ours, caught before the backend acts.
+            pub fn key(&self) -> Result<(&VaultName, &KeyName), Failure> {
+                let scope = match self { $(Self::$variant(permit) => permit.scope(),)+ };
+                scope.vault().zip(scope.key()).ok_or_else(|| Failure::internal(format!("permit for {scope}, which is no key")))
+            }
+        }
+    )+ };
+}
+permit_place! {
+    Making { Create, Rotate }
+    Wrapping { Encrypt, Wrap }
+    Unwrapping { Decrypt, Unwrap }
+}
+
+/// One version that an unwrap may try.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub version: KeyVersion,
+    pub spec: KeySpec,
+    pub material: Arc<Material>,
+}
+
+/// A secret, and which of the candidates opened it.
+#[derive(Debug)]
+pub struct Unwrapped {
+    pub secret: Secret,
+    pub candidate: usize,
+}
+
+/// A new key version as the backend made it.
+#[derive(Debug)]
+pub struct Generated {
+    /// Opaque, at most 64 KiB.
+    pub opaque: Vec<u8>,
+    pub public: PublicKey,
+}
+
+/// Where keys live. Each call consumes the permit it acts on; which key it acts on is read from the permit alone.
+pub trait Backend: Send + Sync {
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Makes a new version.
+    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec) -> Later<'_, Result<Generated, Failure>>;
+
+    /// Wraps 1 to 65 536 bytes under one version.
+    fn wrap_key<'a>(
+        &'a self,
+        permit: Wrapping,
+        under: &'a Candidate,
+        algorithm: WrapAlgorithm,
+        secret: Secret,
+        extras: &'a WrapExtras,
+    ) -> Later<'a, Result<Wrapped, Failure>>;
+
+    /// Opens a value with the first candidate that can; `Unwrappable` when none does.
+    fn unwrap_key<'a>(
+        &'a self,
+        permit: Unwrapping,
+        candidates: &'a [Candidate],
+        algorithm: WrapAlgorithm,
+        value: &'a [u8],
+        extras: &'a WrapExtras,
+    ) -> Later<'a, Result<Unwrapped, Failure>>;
+
+    /// Quick, without side effects: is it able to serve?
+    fn self_test(&self) -> Later<'_, Result<(), Failure>>;
+}
+
+/// One change of the store; a commit carries several, all or none.
+#[derive(Debug, Clone)]
+pub enum Change {
+    DropGrant(GrantId),
+    DropPin(AnchorName),
+    PutGrant(Grant),
+    /// Replaces the record whose revision is one less; revision 1 is a new key.
+    PutKey(Arc<KeyRecord>),
+    /// Written once, never replaced.
+    PutMaterial { vault: VaultName, key: KeyName, version: KeyVersion, material: Arc<Material> },
+    PutPin(CertificatePin),
+    PutVault(Vault),
+}
+
+/// Why a commit did not happen.
+#[derive(Debug)]
+pub enum CommitError {
+    /// The key was changed by another since it was read: read it again.
+    Stale,
+    Failed(Failure),
+}
+
+/// A stretch of a listing. `next` is where the next page begins; none at the end.
+#[derive(Debug)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<u64>,
+}
+
+/// All that is small enough to be kept in memory.
+#[derive(Debug, Default)]
+pub struct Standing {
+    pub grants: Vec<Grant>,
+    pub pins: Vec<CertificatePin>,
+    pub vaults: Vec<Vault>,
+}
+
+/// Where records are kept. Every read sees every commit that was answered before.
+pub trait Store: Send + Sync {
+    fn standing(&self) -> Later<'_, Result<Standing, Failure>>;
+
+    fn key<'a>(&'a self, vault: &'a VaultName, key: &'a KeyName) -> Later<'a, Result<Option<Arc<KeyRecord>>, Failure>>;
+
+    /// `Internal` when a version that a record names has no material.
+    fn material<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        key: &'a KeyName,
+        version: KeyVersion,
+    ) -> Later<'a, Result<Arc<Material>, Failure>>;
+
+    /// Keys of one vault, live or deleted, in a fixed order, from `after` (exclusive) on.
+    fn keys<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        deleted: bool,
+        after: Option<u64>,
+        most: usize,
+    ) -> Later<'a, Result<Page<Arc<KeyRecord>>, Failure>>;
+
+    /// All of the changes or none; durable when it answers.
+    fn commit(&self, changes: Vec<Change>) -> Later<'_, Result<(), CommitError>>;
+}
+
+/// The audit could not be written; the cause is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditUnavailable;
+
+/// Where decisions are written down.
+pub trait AuditLog: Send + Sync {
+    /// Durable when it answers.
+    fn record(&self, entry: Entry) -> Later<'_, Result<(), AuditUnavailable>>;
+}
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> u64;
+    /// Microseconds since some fixed moment; never goes back.
+    fn monotonic_us(&self) -> u64;
+}
+
+/// Where randomness comes from.
+pub trait Chance: Send + Sync {
+    /// Fills the buffer with cryptographically strong random bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}

@@ -1,0 +1,233 @@
+//! What the caller hears (`Refusal`) and what we know beside it (`Failure`).
+
+use std::fmt;
+
+use crate::grant::Scope;
+use crate::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
+use crate::permission::Permission;
+
+/// Why a request was not served: a closed list that crosses the wire. The `Display` text is for the caller, and says
+/// what happened, to what, and what would mend it; it never holds a cause from inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The key's kind cannot carry out this algorithm, or the backend does not serve it.
+    AlgorithmUnsupported { algorithm: String, by: String },
+    /// The decision could not be written down, so nothing is served.
+    AuditUnavailable,
+    /// As many calls as the backend may have are under way.
+    BackendBusy { backend: BackendName },
+    /// The backend did not answer in time, and its call was ended.
+    BackendDeadline { backend: BackendName },
+    /// The backend broke its limits or its contract, and its call was ended.
+    BackendFaulty { backend: BackendName },
+    /// The backend must be set up or backed up first.
+    BackendNotReady { backend: BackendName },
+    /// The backend cannot serve now.
+    BackendUnavailable { backend: BackendName },
+    /// The request makes no sense; says which part and why.
+    BadRequest { problem: String },
+    /// The thing changed, or exists already, in a way that rules this request out.
+    Conflict { problem: String },
+    /// No grant allows it.
+    Forbidden(Box<Missing>),
+    /// A bug on our side; the log has the rest under the request's id.
+    Internal,
+    /// `enabled` is false.
+    KeyDisabled { key: KeyName, version: KeyVersion },
+    /// The name belongs to a soft-deleted key.
+    KeyDeleted { key: KeyName },
+    /// Past `exp` (Unix seconds).
+    KeyExpired { key: KeyName, version: KeyVersion, exp_s: i64 },
+    KeyNotFound { key: KeyName, version: Option<KeyVersion> },
+    /// Before `nbf` (Unix seconds).
+    KeyNotYetValid { key: KeyName, version: KeyVersion, nbf_s: i64 },
+    /// The key's own `key_ops` leave the operation out.
+    KeyOperationExcluded { key: KeyName, operation: &'static str },
+    /// Known, and not served.
+    NotImplemented { operation: String },
+    /// Something named in an administrative request does not exist.
+    NotFound { what: String },
+    StoreUnavailable,
+    TooManyRequests { retry_after_s: u32 },
+    /// The wrapped value does not open under this key: one word for every cryptographic reason.
+    Unwrappable,
+    VaultNotFound { vault: VaultName },
+}
+
+/// What is missing for a request to be allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub principal: Principal,
+    pub permission: Permission,
+    pub scope: Scope,
+    pub why: MissingWhy,
+}
+
+/// How close the principal is to what it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingWhy {
+    /// A grant of it ended at this time (Unix seconds).
+    Ended { not_after_s: i64 },
+    /// There is no grant of it.
+    NoGrant,
+    /// A grant of it begins at this time (Unix seconds).
+    NotBegun { not_before_s: i64 },
+    /// Rights cannot be given to oneself.
+    Oneself,
+    /// The grant would hand out what its giver does not hold.
+    NotHeld,
+}
+
+impl Refusal {
+    /// One word for the audit and for metrics.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::AlgorithmUnsupported { .. } => "algorithm-unsupported",
+            Self::AuditUnavailable => "audit-unavailable",
+            Self::BackendBusy { .. } => "backend-busy",
+            Self::BackendDeadline { .. } => "backend-deadline",
+            Self::BackendFaulty { .. } => "backend-faulty",
+            Self::BackendNotReady { .. } => "backend-not-ready",
+            Self::BackendUnavailable { .. } => "backend-unavailable",
+            Self::BadRequest { .. } => "bad-request",
+            Self::Conflict { .. } => "conflict",
+            Self::Forbidden(_) => "forbidden",
+            Self::Internal => "internal",
+            Self::KeyDeleted { .. } => "key-deleted",
+            Self::KeyDisabled { .. } => "key-disabled",
+            Self::KeyExpired { .. } => "key-expired",
+            Self::KeyNotFound { .. } => "key-not-found",
+            Self::KeyNotYetValid { .. } => "key-not-yet-valid",
+            Self::KeyOperationExcluded { .. } => "key-operation-excluded",
+            Self::NotFound { .. } => "not-found",
+            Self::NotImplemented { .. } => "not-implemented",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::TooManyRequests { .. } => "too-many-requests",
+            Self::Unwrappable => "unwrappable",
+            Self::VaultNotFound { .. } => "vault-not-found",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlgorithmUnsupported { algorithm, by } => write!(f, "algorithm {algorithm} is not supported by {by}"),
+            Self::AuditUnavailable => f.write_str(
+                "the audit log cannot be written, so nothing is served until it can; ask the operator to look at its disk",
+            ),
+            Self::BackendBusy { backend } => {
+                write!(f, "backend {backend} has as many calls under way as it may; try again shortly")
+            }
+            Self::BackendDeadline { backend } => write!(f, "backend {backend} did not answer in time; try again"),
+            Self::BackendFaulty { backend } => {
+                write!(f, "backend {backend} broke its limits and the call was ended; the operator's log has the details")
+            }
+            Self::BackendNotReady { backend } => {
+                write!(f, "backend {backend} must be set up or backed up before it serves")
+            }
+            Self::BackendUnavailable { backend } => write!(f, "backend {backend} cannot serve now; try again"),
+            Self::BadRequest { problem } | Self::Conflict { problem } => f.write_str(problem),
+            Self::Forbidden(missing) => missing.fmt(f),
+            Self::Internal => f.write_str("an error on the broker's side; the operator's log has it under this request id"),
+            Self::KeyDeleted { key } => {
+                write!(f, "key {key} is deleted but recoverable: recover it, purge it, or use another name")
+            }
+            Self::KeyDisabled { key, version } => {
+                write!(f, "key {key} version {version} is disabled; enable it to use it")
+            }
+            Self::KeyExpired { key, version, exp_s } => {
+                write!(f, "key {key} version {version} expired at {exp_s} (exp, Unix seconds); set a later exp, or rotate the key")
+            }
+            Self::KeyNotFound { key, version: None } => write!(f, "key {key} does not exist in this vault"),
+            Self::KeyNotFound { key, version: Some(version) } => {
+                write!(f, "key {key} has no version {version} in this vault")
+            }
+            Self::KeyNotYetValid { key, version, nbf_s } => {
+                write!(f, "key {key} version {version} is not valid before {nbf_s} (nbf, Unix seconds)")
+            }
+            Self::KeyOperationExcluded { key, operation } => {
+                write!(f, "key {key} does not list {operation} among its key_ops; update the key to allow it")
+            }
+            Self::NotFound { what } => write!(f, "{what} does not exist"),
+            Self::NotImplemented { operation } => write!(f, "operation {operation} is not implemented by this broker"),
+            Self::StoreUnavailable => f.write_str("the broker's store does not answer; try again"),
+            Self::TooManyRequests { retry_after_s } => {
+                write!(f, "too many requests from this principal; try again in {retry_after_s} s")
+            }
+            Self::Unwrappable => f.write_str("the value does not open under this key with this algorithm"),
+            Self::VaultNotFound { vault } => write!(f, "vault {vault} does not exist on this broker"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { principal, permission, scope, why } = self;
+        match why {
+            MissingWhy::NoGrant => write!(
+                f,
+                "principal {principal} lacks permission {permission} on {scope}; an administrator can grant it with a role or permission list that holds {permission}"
+            ),
+            MissingWhy::Ended { not_after_s } => write!(
+                f,
+                "principal {principal} lacks permission {permission} on {scope}: its grant ended at {not_after_s} (Unix seconds)"
+            ),
+            MissingWhy::NotBegun { not_before_s } => write!(
+                f,
+                "principal {principal} lacks permission {permission} on {scope}: its grant begins at {not_before_s} (Unix seconds)"
+            ),
+            MissingWhy::Oneself => {
+                write!(f, "principal {principal} cannot grant {permission} on {scope} to itself; another administrator must")
+            }
+            MissingWhy::NotHeld => write!(
+                f,
+                "principal {principal} cannot grant {permission} on {scope}, because it does not hold that permission there"
+            ),
+        }
+    }
+}
+
+/// A refusal and its cause; the cause stays in the log.
+#[derive(Debug)]
+pub struct Failure {
+    pub refusal: Refusal,
+    /// For the log alone; never holds secret bytes or a caller's body.
+    pub cause: Option<String>,
+}
+
+impl Failure {
+    #[must_use]
+    pub fn caused(refusal: Refusal, cause: impl fmt::Display) -> Self {
+        Self { refusal, cause: Some(cause.to_string()) }
+    }
+
+    /// A bug of ours; the caller hears `Internal`.
+    #[must_use]
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self::caused(Refusal::Internal, cause)
+    }
+
+    #[must_use]
+    pub fn bad_request(problem: impl Into<String>) -> Self {
+        Refusal::BadRequest { problem: problem.into() }.into()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, cause: None }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Some(cause) => write!(f, "{}: {cause}", self.refusal.word()),
+            None => f.write_str(self.refusal.word()),
+        }
+    }
+}

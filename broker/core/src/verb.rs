@@ -1,0 +1,77 @@
+//! Every verb the broker knows, as a type: a permit for one is not a permit for another.
+
+use crate::permission::Permission;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A verb. The list is closed.
+pub trait Verb: sealed::Sealed + Send + Sync + 'static {
+    const OPERATION: Operation;
+    const PERMISSION: Permission;
+}
+
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $name:ident = $word:literal needs $permission:ident,)+) => {
+        crate::algorithm::word_enum! {
+            /// The operations, as they stand in the audit and in metrics.
+            Operation { $($name = $word,)+ }
+        }
+
+        impl Operation {
+            /// The permission without which it is refused.
+            #[must_use]
+            pub const fn permission(self) -> Permission {
+                match self { $(Self::$name => Permission::$permission,)+ }
+            }
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl sealed::Sealed for $name {}
+            impl Verb for $name {
+                const OPERATION: Operation = Operation::$name;
+                const PERMISSION: Permission = Permission::$permission;
+            }
+        )+
+    };
+}
+
+verbs! {
+    BackupKey = "backup-key" needs Backup,
+    CreateGrant = "create-grant" needs GrantWrite,
+    CreateKey = "create-key" needs Create,
+    CreatePin = "create-pin" needs VaultManage,
+    CreateVault = "create-vault" needs VaultManage,
+    Decrypt = "decrypt" needs Decrypt,
+    DeleteKey = "delete-key" needs Delete,
+    Encrypt = "encrypt" needs Encrypt,
+    GetDeletedKey = "get-deleted-key" needs Get,
+    GetKey = "get-key" needs Get,
+    GetRotationPolicy = "get-rotation-policy" needs GetRotationPolicy,
+    ImportKey = "import-key" needs Import,
+    ListDeletedKeys = "list-deleted-keys" needs List,
+    ListGrants = "list-grants" needs GrantRead,
+    ListKeys = "list-keys" needs List,
+    ListPins = "list-pins" needs VaultManage,
+    ListVaults = "list-vaults" needs VaultManage,
+    ListVersions = "list-versions" needs List,
+    PurgeKey = "purge-key" needs Purge,
+    RandomBytes = "random-bytes" needs Rng,
+    RecoverKey = "recover-key" needs Recover,
+    ReleaseKey = "release-key" needs Release,
+    RemoveGrant = "remove-grant" needs GrantWrite,
+    RemovePin = "remove-pin" needs VaultManage,
+    RestoreKey = "restore-key" needs Restore,
+    RotateKey = "rotate-key" needs Rotate,
+    SetRotationPolicy = "set-rotation-policy" needs SetRotationPolicy,
+    Sign = "sign" needs Sign,
+    UnwrapKey = "unwrap-key" needs UnwrapKey,
+    UpdateKey = "update-key" needs Update,
+    UpdateVault = "update-vault" needs VaultManage,
+    Verify = "verify" needs Verify,
+    WrapKey = "wrap-key" needs WrapKey,
+}

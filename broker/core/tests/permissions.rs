@@ -1,0 +1,143 @@
+//! Each permission allows its own operations and no other; a refusal tells nothing but what is missing.
+#![allow(clippy::unwrap_used)]
+
+mod every_verb;
+
+use broker_core::broker::NewVault;
+use broker_core::entry::Decision;
+use broker_core::grant::Scope;
+use broker_core::permission::{Permission, Role};
+use broker_core::refusal::{MissingWhy, Refusal};
+use broker_core::verb::Operation;
+use broker_testkit::{Bench, asker, backend_name, key_name, run, vault_name};
+use every_verb::{EXPECTED, Target, ask};
+
+const USER: &str = "corp/dns:host1";
+
+#[test]
+fn the_table_names_every_operation_once() {
+    let mut named: Vec<_> = EXPECTED.iter().map(|row| row.0).collect();
+    named.sort();
+    assert_eq!(named, Operation::ALL);
+}
+
+#[test]
+fn each_permission_alone_allows_exactly_its_operations() {
+    for held in Permission::ALL {
+        let bench = Bench::new();
+        let target = Target::prepared(&bench);
+        bench.give(USER, &[*held], Scope::Broker);
+        for (operation, needed, _) in EXPECTED {
+            match run(ask(operation, &bench, &target, &asker(USER))) {
+                Ok(()) => assert_eq!(needed, *held, "{operation} was served to a holder of {held}"),
+                Err(Refusal::Forbidden(missing)) => {
+                    assert_ne!(needed, *held, "{operation} was refused to a holder of {held}");
+                    assert_eq!((missing.permission, missing.why), (needed, MissingWhy::NoGrant), "{operation}");
+                    assert_eq!(missing.principal.as_str(), USER);
+                }
+                Err(other) => panic!("{operation} for a holder of {held}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn each_role_allows_exactly_what_the_sheet_says() {
+    use Permission as P;
+    let keys: Vec<_> = Permission::ALL
+        .iter()
+        .copied()
+        .filter(|p| !matches!(p, P::AuditRead | P::GrantRead | P::GrantWrite | P::Rng | P::VaultManage))
+        .collect();
+    let administrator = [keys.clone(), vec![P::GrantRead, P::GrantWrite, P::VaultManage]].concat();
+    let user = vec![
+        P::Get,
+        P::List,
+        P::Update,
+        P::Backup,
+        P::Encrypt,
+        P::Decrypt,
+        P::WrapKey,
+        P::UnwrapKey,
+        P::Sign,
+        P::Verify,
+    ];
+    let rows: [(Role, Vec<Permission>); 8] = [
+        (Role::Administrator, administrator),
+        (Role::Contributor, vec![P::VaultManage]),
+        (Role::CryptoOfficer, keys),
+        (Role::CryptoServiceEncryptionUser, vec![P::Get, P::WrapKey, P::UnwrapKey]),
+        (Role::CryptoServiceReleaseUser, vec![P::Release]),
+        (Role::CryptoUser, user),
+        (Role::PurgeOperator, vec![P::Purge]),
+        (Role::Reader, vec![P::Get, P::List]),
+    ];
+    for (role, held) in rows {
+        let bench = Bench::new();
+        let target = Target::prepared(&bench);
+        bench.give_role(USER, role, Scope::Broker);
+        for (operation, needed, _) in EXPECTED {
+            let served = run(ask(operation, &bench, &target, &asker(USER))).is_ok();
+            assert_eq!(served, held.contains(&needed), "{operation} for {role}");
+        }
+    }
+}
+
+#[test]
+fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
+    let bench = Bench::new();
+    let target = Target::prepared(&bench);
+    bench.give_role(USER, Role::Administrator, bench.key_scope("k"));
+    let elsewhere = Target { key: key_name("other"), ..target.clone() };
+    let on_keys = [
+        Operation::Decrypt,
+        Operation::Encrypt,
+        Operation::GetKey,
+        Operation::ListVersions,
+        Operation::RotateKey,
+        Operation::UnwrapKey,
+        Operation::UpdateKey,
+        Operation::WrapKey,
+    ];
+    for operation in on_keys {
+        assert!(
+            matches!(run(ask(operation, &bench, &elsewhere, &asker(USER))), Err(Refusal::Forbidden(_))),
+            "{operation}"
+        );
+        run(ask(operation, &bench, &target, &asker(USER))).unwrap();
+    }
+    for operation in [Operation::CreateKey, Operation::CreateVault, Operation::ListKeys, Operation::UpdateVault] {
+        assert!(
+            matches!(run(ask(operation, &bench, &target, &asker(USER))), Err(Refusal::Forbidden(_))),
+            "{operation}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_says_the_same_whether_or_not_the_vault_and_key_exist() {
+    let (with, without) = (Bench::new(), Bench::new());
+    let vault = NewVault {
+        name: vault_name("vault2"),
+        backend: backend_name("software"),
+        hsm_backend: None,
+        soft_delete_days: None,
+        purge_protection: false,
+    };
+    run(with.broker.create_vault(&with.admin(), vault)).unwrap();
+    let mut made = with.create_ask("k", broker_core::algorithm::KeySpec::Rsa2048);
+    made.vault = vault_name("vault2");
+    run(with.broker.create_key(&with.admin(), made)).unwrap();
+    let target = Target { vault: vault_name("vault2"), ..Target::prepared(&with) };
+    for (operation, needed, _) in EXPECTED {
+        let one = run(ask(operation, &with, &target, &asker(USER))).unwrap_err();
+        let other = run(ask(operation, &without, &target, &asker(USER))).unwrap_err();
+        assert_eq!(one, other, "{operation}");
+        let (one, other) = (with.audit.last(), without.audit.last());
+        let scope = one.scope.clone();
+        let decision = Decision::Refused { reason: "forbidden", missing: Some(format!("{needed} on {scope}")) };
+        assert_eq!(one.decision, Some(decision), "{operation}");
+        assert_eq!((one.decision, one.scope), (other.decision, other.scope), "{operation}");
+        assert_eq!((one.operation, one.asker.principal.as_str()), (operation, USER));
+    }
+}

@@ -1,0 +1,7 @@
+use broker_core::secret::Secret;
+
+fn twice(secret: Secret) -> (Secret, Secret) {
+    (secret.clone(), secret)
+}
+
+fn main() {}

@@ -1,0 +1,184 @@
+//! From a parsed request to the broker's verb and back to a body.
+
+use broker_core::broker::{Broker, KeySummary, KeyView};
+use broker_core::entry::Asker;
+use broker_core::grant::Scope;
+use broker_core::name::{KeyName, KeyVersion, VaultName};
+use broker_core::port::Page;
+use broker_core::refusal::Refusal;
+use broker_core::verb::{self, Verb};
+use bytes::Bytes;
+
+use crate::host::Host;
+use crate::query::{self, Listing, Query};
+use crate::refuse::Problem;
+use crate::reply;
+use crate::route::{KeyAction, Target, VaultAction};
+use crate::translate::{self, Named, Reader};
+use crate::wire;
+
+/// A request of which all but the body is parsed.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub vault: VaultName,
+    pub host: Host,
+    pub target: Target,
+    pub query: Query,
+    pub reader: Reader,
+    pub body: Bytes,
+}
+
+/// What stays of a call once its target and body are taken out.
+struct Context<'a> {
+    broker: &'a Broker,
+    asker: &'a Asker,
+    host: Host,
+    query: Query,
+    reader: Reader,
+}
+
+/// Carries a call out. Bodies are parsed before the core is asked: what does not parse never becomes a request.
+pub(crate) async fn serve(broker: &Broker, asker: &Asker, call: Call) -> Result<Bytes, Problem> {
+    let Call { vault, host, target, query, reader, body } = call;
+    let context = Context { broker, asker, host, query, reader };
+    match target {
+        Target::OnKey(action, key, version) => context.serve_key(action, Named { vault, key, version }, body).await,
+        Target::OnVault(action) => context.serve_vault(action, vault, body).await,
+    }
+}
+
+impl Context<'_> {
+    async fn serve_key(&self, action: KeyAction, named: Named, body: Bytes) -> Result<Bytes, Problem> {
+        match action {
+            KeyAction::BackupKey => self.unserved::<verb::BackupKey>(named).await,
+            KeyAction::CreateKey => self.create(named, &body).await,
+            KeyAction::Decrypt => self.decrypt(named, body).await,
+            KeyAction::DeleteKey => self.unserved::<verb::DeleteKey>(named).await,
+            KeyAction::Encrypt => self.encrypt(named, body).await,
+            KeyAction::GetDeletedKey => self.unserved::<verb::GetDeletedKey>(named).await,
+            KeyAction::GetKey => {
+                Ok(self.bundle(&self.broker.get_key(self.asker, named.vault, named.key, named.version).await?))
+            }
+            KeyAction::GetRotationPolicy => self.unserved::<verb::GetRotationPolicy>(named).await,
+            KeyAction::ImportKey => self.unserved::<verb::ImportKey>(named).await,
+            KeyAction::ListVersions => self.list_versions(named).await,
+            KeyAction::PurgeKey => self.unserved::<verb::PurgeKey>(named).await,
+            KeyAction::RecoverKey => self.unserved::<verb::RecoverKey>(named).await,
+            KeyAction::ReleaseKey => self.unserved::<verb::ReleaseKey>(named).await,
+            KeyAction::RotateKey => Ok(self.bundle(&self.broker.rotate_key(self.asker, named.vault, named.key).await?)),
+            KeyAction::SetRotationPolicy => self.unserved::<verb::SetRotationPolicy>(named).await,
+            KeyAction::Sign => self.unserved::<verb::Sign>(named).await,
+            KeyAction::UnwrapKey => self.unwrap_key(named, body).await,
+            KeyAction::UpdateKey => self.update(named, &body).await,
+            KeyAction::Verify => self.unserved::<verb::Verify>(named).await,
+            KeyAction::WrapKey => self.wrap_key(named, body).await,
+        }
+    }
+
+    async fn serve_vault(&self, action: VaultAction, vault: VaultName, body: Bytes) -> Result<Bytes, Problem> {
+        match action {
+            VaultAction::ListDeletedKeys => self.refuse::<verb::ListDeletedKeys>(Scope::Vault(vault)).await,
+            VaultAction::ListKeys => self.list_keys(vault).await,
+            VaultAction::RandomBytes => self.random_bytes(vault, &body).await,
+            VaultAction::RestoreKey => self.refuse::<verb::RestoreKey>(Scope::Vault(vault)).await,
+        }
+    }
+
+    async fn unserved<V: Verb>(&self, named: Named) -> Result<Bytes, Problem> {
+        self.refuse::<V>(Scope::Key(named.vault, named.key)).await
+    }
+
+    async fn refuse<V: Verb>(&self, scope: Scope) -> Result<Bytes, Problem> {
+        match self.broker.refuse_unimplemented::<V>(self.asker, scope).await {
+            Ok(()) => Err(Refusal::Internal.into()),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    async fn create(&self, named: Named, body: &[u8]) -> Result<Bytes, Problem> {
+        let ask = translate::to_create_key(named, wire::read(body)?)?;
+        Ok(self.bundle(&self.broker.create_key(self.asker, ask).await?))
+    }
+
+    async fn update(&self, named: Named, body: &[u8]) -> Result<Bytes, Problem> {
+        let patch = translate::to_version_patch(wire::read(body)?)?;
+        let view = self.broker.update_key(self.asker, named.vault, named.key, named.version, patch).await?;
+        Ok(self.bundle(&view))
+    }
+
+    async fn wrap_key(&self, named: Named, body: Bytes) -> Result<Bytes, Problem> {
+        let (key, ask) = (named.key.clone(), translate::to_wrap_key(named, &wire::read(&body)?)?);
+        drop(body); // not needed any more, and it holds the secret
+        let aad = ask.extras.aad.clone();
+        let answer = self.broker.wrap_key(self.asker, ask).await?;
+        Ok(reply::json(&translate::of_wrapped_key(&key, &answer, &aad, &self.host)))
+    }
+
+    async fn encrypt(&self, named: Named, body: Bytes) -> Result<Bytes, Problem> {
+        let (key, ask) = (named.key.clone(), translate::to_wrap_key(named, &wire::read(&body)?)?);
+        drop(body); // not needed any more, and it holds the secret
+        let aad = ask.extras.aad.clone();
+        let answer = self.broker.encrypt(self.asker, ask).await?;
+        Ok(reply::json(&translate::of_wrapped_key(&key, &answer, &aad, &self.host)))
+    }
+
+    async fn unwrap_key(&self, named: Named, body: Bytes) -> Result<Bytes, Problem> {
+        let (key, ask) = (named.key.clone(), translate::to_unwrap_key(named, &wire::read(&body)?)?);
+        drop(body);
+        let answer = self.broker.unwrap_key(self.asker, ask).await?;
+        let kid = self.host.kid(&key, Some(answer.version));
+        Ok(reply::secret(translate::of_secret(Some(&kid), &answer.secret)))
+    }
+
+    async fn decrypt(&self, named: Named, body: Bytes) -> Result<Bytes, Problem> {
+        let (key, ask) = (named.key.clone(), translate::to_unwrap_key(named, &wire::read(&body)?)?);
+        drop(body);
+        let answer = self.broker.decrypt(self.asker, ask).await?;
+        let kid = self.host.kid(&key, Some(answer.version));
+        Ok(reply::secret(translate::of_secret(Some(&kid), &answer.secret)))
+    }
+
+    async fn random_bytes(&self, vault: VaultName, body: &[u8]) -> Result<Bytes, Problem> {
+        let wire::RandomBody { count } = wire::read(body)?;
+        let secret = self.broker.random_bytes(self.asker, vault, usize::from(count)).await?;
+        Ok(reply::secret(translate::of_secret(None, &secret)))
+    }
+
+    async fn list_keys(&self, vault: VaultName) -> Result<Bytes, Problem> {
+        let (after, rows) = (self.query.after(Listing::Keys)?, self.query.rows()?);
+        let page = self.broker.list_keys(self.asker, vault, after, rows).await?;
+        Ok(self.page(&page, Listing::Keys, "/keys", rows, |_| None))
+    }
+
+    async fn list_versions(&self, named: Named) -> Result<Bytes, Problem> {
+        let (after, rows) = (self.query.after(Listing::Versions)?, self.query.rows()?);
+        let path = versions_path(&named.key);
+        let page = self.broker.list_versions(self.asker, named.vault, named.key, after, rows).await?;
+        Ok(self.page(&page, Listing::Versions, &path, rows, |row| Some(row.version.version)))
+    }
+
+    fn bundle(&self, view: &KeyView) -> Bytes {
+        reply::json(&translate::of_key_view(view, &self.host, self.reader))
+    }
+
+    fn page(
+        &self,
+        page: &Page<KeySummary>,
+        listing: Listing,
+        path: &str,
+        rows: usize,
+        version: impl Fn(&KeySummary) -> Option<KeyVersion>,
+    ) -> Bytes {
+        let value = page.items.iter().map(|row| translate::of_key_summary(row, &self.host, version(row))).collect();
+        let next_link = page.next.map(|marker| {
+            let (host, api_version) = (self.host.as_str(), &self.query.api_version);
+            let token = query::skip_token(listing, marker);
+            format!("https://{host}{path}?api-version={api_version}&$skiptoken={token}&maxresults={rows}")
+        });
+        reply::json(&wire::KeyList { value, next_link })
+    }
+}
+
+fn versions_path(key: &KeyName) -> String {
+    format!("/keys/{key}/versions")
+}

@@ -1,0 +1,8 @@
+//! The broker's own Unix socket: one JSON line in, one JSON line out; the peer's uid is the principal.
+
+pub mod client;
+mod perform;
+mod socket;
+pub mod wire;
+
+pub use socket::Door;

@@ -1,0 +1,147 @@
+//! From a line to a verb and back.
+
+use std::sync::Arc;
+
+use broker_core::broker::{Broker, NewGrant, NewVault, VaultPatch};
+use broker_core::entry::Asker;
+use broker_core::grant::{Grant, GrantId, Granted, Scope};
+use broker_core::name::{AnchorName, BackendName, NameError, Principal, VaultName};
+use broker_core::permission::{Permission, PermissionSet, Role};
+use broker_core::refusal::Refusal;
+use broker_core::vault::{Pin, Vault};
+
+use super::wire::{self, Ask, Reply};
+use crate::hex;
+
+/// Carries one request out; every refusal is a reply too.
+pub async fn perform(broker: &Broker, asker: &Asker, ask: Ask) -> Reply {
+    decide(broker, asker, ask).await.unwrap_or_else(|refusal| Reply::Refused {
+        reason: refusal.word().to_owned(),
+        message: refusal.to_string(),
+        request: asker.request.to_string(),
+    })
+}
+
+async fn decide(broker: &Broker, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> {
+    match ask {
+        Ask::CreateGrant { principal, role, permissions, scope, not_before, not_after, justification } => {
+            let grant = NewGrant {
+                principal: Principal::parse(&principal).map_err(bad_name)?,
+                granted: granted(role.as_deref(), &permissions)?,
+                scope: scope_of(&scope)?,
+                not_before_s: not_before,
+                not_after_s: not_after,
+                justification,
+            };
+            Ok(Reply::Grants(vec![grant_out(&broker.create_grant(asker, grant).await?)]))
+        }
+        Ask::CreatePin { name, sha256 } => {
+            let sha256 = crate::config::digest(&sha256).map_err(|error| bad(error.to_string()))?;
+            Ok(Reply::Pins(vec![pin_out(&broker.create_pin(asker, anchor(&name)?, sha256).await?)]))
+        }
+        Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection } => {
+            let vault = NewVault {
+                name: VaultName::parse(&name).map_err(bad_name)?,
+                backend: BackendName::parse(&backend).map_err(bad_name)?,
+                hsm_backend: hsm_backend.as_deref().map(BackendName::parse).transpose().map_err(bad_name)?,
+                soft_delete_days,
+                purge_protection,
+            };
+            Ok(Reply::Vaults(vec![vault_out(&*broker.create_vault(asker, vault).await?)]))
+        }
+        Ask::ListGrants { scope } => {
+            let grants = broker.list_grants(asker, scope_of(&scope)?).await?;
+            Ok(Reply::Grants(grants.iter().map(|grant| grant_out(grant)).collect()))
+        }
+        Ask::ListPins {} => Ok(Reply::Pins(broker.list_pins(asker).await?.iter().map(pin_out).collect())),
+        Ask::ListVaults {} => {
+            Ok(Reply::Vaults(broker.list_vaults(asker).await?.iter().map(|vault| vault_out(vault)).collect()))
+        }
+        Ask::RemoveGrant { id } => {
+            let id = GrantId::parse(&id).ok_or_else(|| bad(format!("{id:?} is not a grant's id")))?;
+            broker.remove_grant(asker, id).await.map(|()| Reply::Done {})
+        }
+        Ask::RemovePin { name } => broker.remove_pin(asker, anchor(&name)?).await.map(|()| Reply::Done {}),
+        Ask::UpdateVault { name, hsm_backend, purge_protection } => {
+            let patch = VaultPatch {
+                hsm_backend: hsm_backend.as_deref().map(BackendName::parse).transpose().map_err(bad_name)?,
+                purge_protection,
+            };
+            let name = VaultName::parse(&name).map_err(bad_name)?;
+            Ok(Reply::Vaults(vec![vault_out(&*broker.update_vault(asker, name, patch).await?)]))
+        }
+    }
+}
+
+fn bad(problem: String) -> Refusal {
+    Refusal::BadRequest { problem }
+}
+
+fn bad_name(error: NameError) -> Refusal {
+    bad(error.to_string())
+}
+
+fn anchor(name: &str) -> Result<AnchorName, Refusal> {
+    AnchorName::parse(name).map_err(bad_name)
+}
+
+fn scope_of(text: &str) -> Result<Scope, Refusal> {
+    Scope::parse(text).map_err(bad)
+}
+
+fn granted(role: Option<&str>, permissions: &[String]) -> Result<Granted, Refusal> {
+    match (role, permissions) {
+        (Some(role), []) => {
+            let known = || Role::ALL.iter().map(|role| role.word()).collect::<Vec<_>>().join(", ");
+            let found = Role::of_loose_name(role);
+            Ok(Granted::Role(found.ok_or_else(|| bad(format!("there is no role {role:?}; the roles are {}", known())))?))
+        }
+        (None, [_, ..]) => {
+            let known = || Permission::ALL.iter().map(|permission| permission.word()).collect::<Vec<_>>().join(", ");
+            let parse = |word: &String| {
+                Permission::of_word(word)
+                    .ok_or_else(|| bad(format!("there is no permission {word:?}; the permissions are {}", known())))
+            };
+            Ok(Granted::Permissions(permissions.iter().map(parse).collect::<Result<PermissionSet, _>>()?))
+        }
+        _ => Err(bad("a grant gives either a role or a list of permissions".to_owned())),
+    }
+}
+
+fn grant_out(grant: &Grant) -> wire::Grant {
+    wire::Grant {
+        id: grant.id.to_string(),
+        principal: grant.principal.to_string(),
+        role: match grant.granted {
+            Granted::Permissions(_) => None,
+            Granted::Role(role) => Some(role.word().to_owned()),
+        },
+        permissions: grant.granted.permissions().iter().map(|permission| permission.word().to_owned()).collect(),
+        scope: grant.scope.to_string(),
+        not_before: grant.not_before_s,
+        not_after: grant.not_after_s,
+        justification: grant.justification.clone(),
+        granted_by: grant.granted_by.to_string(),
+        created: grant.created_s,
+    }
+}
+
+fn pin_out(pin: &Arc<Pin>) -> wire::Pin {
+    wire::Pin {
+        name: pin.name.to_string(),
+        sha256: hex(&pin.sha256),
+        pinned_by: pin.pinned_by.to_string(),
+        created: pin.created_s,
+    }
+}
+
+fn vault_out(vault: &Vault) -> wire::Vault {
+    wire::Vault {
+        name: vault.name.to_string(),
+        backend: vault.backend.to_string(),
+        hsm_backend: vault.hsm_backend.as_ref().map(ToString::to_string),
+        soft_delete_days: vault.soft_delete_days,
+        purge_protection: vault.purge_protection,
+        created: vault.created_s,
+    }
+}

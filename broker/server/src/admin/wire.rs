@@ -1,0 +1,106 @@
+//! What goes over the socket. Times are Unix seconds, scopes `/`, `/vault` or `/vault/key`, digests hexadecimal.
+
+use serde::{Deserialize, Serialize};
+
+/// Most bytes of a line in either direction.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Ask {
+    CreateGrant {
+        principal: String,
+        #[serde(default)]
+        role: Option<String>,
+        #[serde(default)]
+        permissions: Vec<String>,
+        scope: String,
+        #[serde(default)]
+        not_before: Option<i64>,
+        #[serde(default)]
+        not_after: Option<i64>,
+        #[serde(default)]
+        justification: String,
+    },
+    CreatePin {
+        name: String,
+        sha256: String,
+    },
+    CreateVault {
+        name: String,
+        backend: String,
+        #[serde(default)]
+        hsm_backend: Option<String>,
+        #[serde(default)]
+        soft_delete_days: Option<u16>,
+        #[serde(default)]
+        purge_protection: bool,
+    },
+    ListGrants {
+        scope: String,
+    },
+    ListPins {},
+    ListVaults {},
+    RemoveGrant {
+        id: String,
+    },
+    RemovePin {
+        name: String,
+    },
+    UpdateVault {
+        name: String,
+        #[serde(default)]
+        hsm_backend: Option<String>,
+        #[serde(default)]
+        purge_protection: Option<bool>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    Done {},
+    Grants(Vec<Grant>),
+    Pins(Vec<Pin>),
+    Refused { reason: String, message: String, request: String },
+    Vaults(Vec<Vault>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Grant {
+    pub id: String,
+    pub principal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    pub permissions: Vec<String>,
+    pub scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<i64>,
+    pub justification: String,
+    pub granted_by: String,
+    pub created: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Pin {
+    pub name: String,
+    pub sha256: String,
+    pub pinned_by: String,
+    pub created: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Vault {
+    pub name: String,
+    pub backend: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hsm_backend: Option<String>,
+    pub soft_delete_days: u16,
+    pub purge_protection: bool,
+    pub created: i64,
+}

@@ -1,0 +1,163 @@
+//! Builds a broker from its configuration: the one place where adapters are chosen.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context as _, Result};
+use broker_audit::FileAudit;
+use broker_backend_wasm::{Grants, Limits, PluginKeys, PluginSpec, WasmBackend};
+use broker_core::broker::{Backends, Broker, Parts};
+use broker_core::name::{BackendName, RequestId};
+use broker_core::port::{AuditLog, Backend, Chance, Clock, Store};
+use broker_store_sqlite::SqliteStore;
+
+use crate::config::{Config, WasmPlugin};
+use crate::layer::{Metered, MeteredAudit};
+use crate::metric::Metrics;
+use crate::reload::Reloader;
+use crate::root;
+
+/// A broker with all that was built for it.
+pub struct Assembly {
+    pub audit: Arc<FileAudit>,
+    pub broker: Arc<Broker>,
+    pub metrics: Arc<Metrics>,
+    pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
+    pub reloader: Arc<Reloader>,
+    pub store: Arc<SqliteStore>,
+    pub trust_changes: tokio::sync::watch::Receiver<u64>,
+}
+
+/// Reads, checks and builds everything; binds no port and serves nothing.
+///
+/// # Errors
+/// The first thing that is missing or makes no sense, by name.
+pub async fn assemble(config: &mut Config) -> Result<Assembly> {
+    let metrics = Arc::new(Metrics::new()?);
+    let store = Arc::new(root::open_store(&config.store)?);
+    let plugins = load_plugins(config, &store).await?;
+    let audit = Arc::new(FileAudit::open(config.audit.clone())?);
+    let backends: Backends = plugins
+        .iter()
+        .map(|(name, plugin)| {
+            let metered = Metered::new(name.clone(), Arc::clone(plugin), Arc::clone(&metrics));
+            (name.clone(), Arc::new(metered) as Arc<dyn Backend>)
+        })
+        .collect();
+    let log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let broker = Broker::open(Parts {
+        audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
+        backends,
+        chance: Arc::new(SystemChance),
+        clock: Arc::new(SystemClock::start()),
+        limits: config.limits,
+        store: Arc::clone(&store) as Arc<dyn Store>,
+    })
+    .await
+    .map_err(|failure| anyhow::anyhow!("the store's grants and vaults cannot be read: {failure}"))?;
+    check_vaults(&broker)?;
+    let pins = broker.ruling().pins.values().cloned().collect();
+    let (reloader, trust_changes) = Reloader::start(config, pins, Arc::clone(&metrics))?;
+    let reloader = Arc::new(reloader);
+    broker.watch_pins(Box::new({
+        let reloader = Arc::clone(&reloader);
+        move |pins| reloader.pins_changed(pins)
+    }));
+    Ok(Assembly { audit, broker: Arc::new(broker), metrics, plugins, reloader, store, trust_changes })
+}
+
+async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
+    let mut plugins = HashMap::new();
+    for plugin in &config.backends {
+        let keys = PluginKeys {
+            seal: store.purpose_seal_key(&format!("plugin {} material", plugin.name))?,
+            cache_mac: store.purpose_mac_key("compiled plugins")?,
+        };
+        let loaded = WasmBackend::load(spec_of(plugin), keys, Some(config.cache_dir.clone())).await?;
+        tracing::info!(
+            backend = %plugin.name,
+            plugin = loaded.described().name,
+            version = loaded.described().version,
+            "plugin loaded"
+        );
+        plugins.insert(plugin.name.clone(), Arc::new(loaded));
+    }
+    Ok(plugins)
+}
+
+fn spec_of(plugin: &WasmPlugin) -> PluginSpec {
+    let mut limits = Limits::default();
+    if let Some(milliseconds) = plugin.call_ms_max {
+        limits.call_ms_max = milliseconds;
+    }
+    if let Some(calls) = plugin.calls_max {
+        limits.calls_max = calls;
+    }
+    if let Some(mebibytes) = plugin.memory_mib_max {
+        limits.memory_bytes_max = (mebibytes as usize) << 20;
+    }
+    PluginSpec {
+        name: plugin.name.clone(),
+        wasm: plugin.file.clone(),
+        sha256: plugin.sha256,
+        grants: Grants { reveal: plugin.reveal },
+        limits,
+    }
+}
+
+fn check_vaults(broker: &Broker) -> Result<()> {
+    let backends = broker.backends();
+    for vault in broker.ruling().vaults.values() {
+        for name in [Some(&vault.backend), vault.hsm_backend.as_ref()].into_iter().flatten() {
+            backends.get(name).with_context(|| {
+                format!("vault {} keeps keys in backend {name}, but the configuration has no [[backend]] of that name", vault.name)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The system's clock.
+struct SystemClock {
+    started: Instant,
+    /// The latest time that was given out: a clock set back must not revive what has ended while we run.
+    latest_ms: AtomicU64,
+}
+
+impl SystemClock {
+    fn start() -> Self {
+        Self { started: Instant::now(), latest_ms: AtomicU64::new(0) }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> u64 {
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
+        let now = u64::try_from(since).unwrap_or(u64::MAX);
+        self.latest_ms.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The cryptographic library's generator.
+struct SystemChance;
+
+impl Chance for SystemChance {
+    fn fill(&self, buffer: &mut [u8]) {
+        // Without randomness no key, version or id can be made: the request's task ends, and the caller hears Internal.
+        broker_crypto::random::fill(buffer).expect("the system's random source fails only when the machine is broken");
+    }
+}
+
+/// An id for a request that begins.
+#[must_use]
+pub fn request_id() -> RequestId {
+    let mut bytes = [0; 16];
+    SystemChance.fill(&mut bytes);
+    RequestId::from_random(bytes)
+}

@@ -1,0 +1,268 @@
+//! grant, revoke, grants, vault, pin: through the running broker's socket, never past it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+
+use super::say;
+use crate::admin::client;
+use crate::admin::wire::{Ask, Grant, Pin, Reply, Vault};
+
+/// How to reach the running broker.
+#[derive(Args)]
+pub struct Reach {
+    /// The running broker's admin socket
+    #[arg(long, env = "KEYBROKER_SOCKET", value_name = "PATH", default_value = "/run/keybroker/admin.sock")]
+    socket: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct GrantCommand {
+    /// Who is to get the right: ca-name/type:value, pin/name or local/uid:N
+    #[arg(long)]
+    principal: String,
+    /// A built-in role, such as "Key Vault Crypto User" or crypto-user
+    #[arg(long, conflicts_with = "permissions", required_unless_present = "permissions")]
+    role: Option<String>,
+    /// Single permissions instead of a role, such as get,wrapKey
+    #[arg(long, value_delimiter = ',')]
+    permissions: Vec<String>,
+    /// / for the whole broker, /vault or /vault/key
+    #[arg(long)]
+    scope: String,
+    /// First second of the grant (Unix seconds)
+    #[arg(long, value_name = "SECONDS")]
+    not_before: Option<i64>,
+    /// Last second of the grant (Unix seconds)
+    #[arg(long, value_name = "SECONDS")]
+    not_after: Option<i64>,
+    /// Why; it is kept with the grant
+    #[arg(long, default_value = "")]
+    justification: String,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl GrantCommand {
+    pub fn run(self) -> Result<()> {
+        let ask = Ask::CreateGrant {
+            principal: self.principal,
+            role: self.role,
+            permissions: self.permissions,
+            scope: self.scope,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            justification: self.justification,
+        };
+        show_grants(&self.reach, &ask)
+    }
+}
+
+#[derive(Args)]
+pub struct Revoke {
+    /// The grant's id, as `grants` shows it
+    id: String,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Revoke {
+    pub fn run(self) -> Result<()> {
+        done(&self.reach, &Ask::RemoveGrant { id: self.id }, "revoked; no request decided under it is under way any more")
+    }
+}
+
+#[derive(Args)]
+pub struct Grants {
+    /// / for the whole broker, /vault or /vault/key
+    #[arg(long, default_value = "/")]
+    scope: String,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Grants {
+    pub fn run(self) -> Result<()> {
+        show_grants(&self.reach, &Ask::ListGrants { scope: self.scope })
+    }
+}
+
+#[derive(Args)]
+pub struct VaultCommand {
+    #[command(subcommand)]
+    action: VaultAction,
+}
+
+#[derive(Subcommand)]
+enum VaultAction {
+    /// Make a vault
+    Create {
+        /// 3 to 24 lower-case letters, digits and hyphens
+        name: String,
+        /// Where its keys live
+        #[arg(long, default_value = "software")]
+        backend: String,
+        /// Where its keys of an -HSM kty live
+        #[arg(long)]
+        hsm_backend: Option<String>,
+        /// How long a deleted key can be recovered, 7 to 90
+        #[arg(long)]
+        soft_delete_days: Option<u16>,
+        /// Purge nothing before its time; cannot be taken back
+        #[arg(long)]
+        purge_protection: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show the vaults
+    List {
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Change a vault
+    Update {
+        name: String,
+        #[arg(long)]
+        hsm_backend: Option<String>,
+        /// Purge nothing before its time; cannot be taken back
+        #[arg(long)]
+        purge_protection: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+impl VaultCommand {
+    pub fn run(self) -> Result<()> {
+        match self.action {
+            VaultAction::Create { name, backend, hsm_backend, soft_delete_days, purge_protection, reach } => {
+                show_vaults(&reach, &Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection })
+            }
+            VaultAction::List { reach } => show_vaults(&reach, &Ask::ListVaults {}),
+            VaultAction::Update { name, hsm_backend, purge_protection, reach } => {
+                let purge_protection = purge_protection.then_some(true);
+                show_vaults(&reach, &Ask::UpdateVault { name, hsm_backend, purge_protection })
+            }
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct PinCommand {
+    #[command(subcommand)]
+    action: PinAction,
+}
+
+#[derive(Subcommand)]
+enum PinAction {
+    /// Trust a certificate as principal pin/NAME
+    Add {
+        name: String,
+        /// The certificate, PEM or DER; its first certificate is pinned
+        #[arg(long, conflicts_with = "sha256", required_unless_present = "sha256")]
+        certificate: Option<PathBuf>,
+        /// Its SHA-256, 64 hexadecimal digits
+        #[arg(long)]
+        sha256: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show the pins
+    List {
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Stop trusting; its connections are closed
+    Remove {
+        name: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+impl PinCommand {
+    pub fn run(self) -> Result<()> {
+        match self.action {
+            PinAction::Add { name, certificate, sha256, reach } => {
+                let sha256 = match (certificate, sha256) {
+                    (Some(file), _) => fingerprint(&file)?,
+                    (None, Some(digits)) => digits.replace(':', ""),
+                    (None, None) => bail!("name the certificate or its SHA-256"),
+                };
+                show_pins(&reach, &Ask::CreatePin { name, sha256 })
+            }
+            PinAction::List { reach } => show_pins(&reach, &Ask::ListPins {}),
+            PinAction::Remove { name, reach } => {
+                done(&reach, &Ask::RemovePin { name }, "removed; its connections are being closed")
+            }
+        }
+    }
+}
+
+fn fingerprint(file: &Path) -> Result<String> {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject as _;
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    let der = CertificateDer::from_pem_slice(&bytes).map_or(bytes, |certificate| certificate.to_vec());
+    Ok(crate::hex(&broker_crypto::digest::sha256(&der)))
+}
+
+fn done(reach: &Reach, ask: &Ask, words: &str) -> Result<()> {
+    let reply = client::ask(&reach.socket, ask)?;
+    if reach.json { say::json(&reply) } else { say::line(words) }
+}
+
+fn show_grants(reach: &Reach, ask: &Ask) -> Result<()> {
+    let Reply::Grants(grants) = client::ask(&reach.socket, ask)? else { bail!(UNEXPECTED) };
+    if reach.json {
+        return say::json(&grants);
+    }
+    let row = |grant: &Grant| {
+        let time = |second: Option<i64>| second.map_or_else(|| "-".to_owned(), |second| second.to_string());
+        vec![
+            grant.id.clone(),
+            grant.principal.clone(),
+            grant.scope.clone(),
+            grant.role.clone().unwrap_or_else(|| grant.permissions.join(",")),
+            time(grant.not_before),
+            time(grant.not_after),
+            grant.granted_by.clone(),
+        ]
+    };
+    let rows: Vec<_> = grants.iter().map(row).collect();
+    say::table(&["ID", "PRINCIPAL", "SCOPE", "ROLE OR PERMISSIONS", "FROM", "UNTIL", "GRANTED BY"], &rows)
+}
+
+fn show_vaults(reach: &Reach, ask: &Ask) -> Result<()> {
+    let Reply::Vaults(vaults) = client::ask(&reach.socket, ask)? else { bail!(UNEXPECTED) };
+    if reach.json {
+        return say::json(&vaults);
+    }
+    let row = |vault: &Vault| {
+        vec![
+            vault.name.clone(),
+            vault.backend.clone(),
+            vault.hsm_backend.clone().unwrap_or_else(|| "-".to_owned()),
+            format!("{} days", vault.soft_delete_days),
+            if vault.purge_protection { "on" } else { "off" }.to_owned(),
+        ]
+    };
+    let rows: Vec<_> = vaults.iter().map(row).collect();
+    say::table(&["VAULT", "BACKEND", "HSM BACKEND", "SOFT DELETE", "PURGE PROTECTION"], &rows)
+}
+
+fn show_pins(reach: &Reach, ask: &Ask) -> Result<()> {
+    let Reply::Pins(pins) = client::ask(&reach.socket, ask)? else { bail!(UNEXPECTED) };
+    if reach.json {
+        return say::json(&pins);
+    }
+    let row = |pin: &Pin| vec![format!("pin/{}", pin.name), pin.sha256.clone(), pin.pinned_by.clone()];
+    let rows: Vec<_> = pins.iter().map(row).collect();
+    say::table(&["PRINCIPAL", "SHA-256", "PINNED BY"], &rows)
+}
+
+const UNEXPECTED: &str = "the broker gave another reply than was asked for; are both of the same version?";

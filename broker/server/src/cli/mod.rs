@@ -1,0 +1,93 @@
+//! The commands.
+
+mod admin;
+mod check;
+mod dev_pki;
+mod init;
+mod say;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// Keeps key-encryption keys, or drives the HSM that does, and lets each client do exactly what it was granted.
+#[derive(Parser)]
+#[command(name = "keybroker", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a root key, a store, the first administrator's grant and a commented configuration
+    Init(init::Init),
+    /// Serve
+    Serve {
+        /// The configuration file
+        config: PathBuf,
+    },
+    /// Read a configuration and everything it names, as `serve` would, and bind no port
+    Check {
+        /// The configuration file
+        config: PathBuf,
+    },
+    /// Grant a role or permissions to a principal, through the running broker
+    Grant(admin::GrantCommand),
+    /// Take a grant back, through the running broker
+    Revoke(admin::Revoke),
+    /// Show the grants at a scope and below it
+    Grants(admin::Grants),
+    /// Make, change and show vaults, through the running broker
+    Vault(admin::VaultCommand),
+    /// Trust single client certificates by their SHA-256, through the running broker
+    Pin(admin::PinCommand),
+    /// Make a CA with server and client certificates for trying out; not for production
+    DevPki(dev_pki::DevPki),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command the process was started with; errors go to stderr, with what led to them.
+pub fn run() -> ExitCode {
+    match perform(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("keybroker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(command: Command) -> Result<()> {
+    match command {
+        Command::Init(init) => init.run(),
+        Command::Serve { config } => crate::serve::run(&config),
+        Command::Check { config } => check::run(&config),
+        Command::Grant(grant) => grant.run(),
+        Command::Revoke(revoke) => revoke.run(),
+        Command::Grants(grants) => grants.run(),
+        Command::Vault(vault) => vault.run(),
+        Command::Pin(pin) => pin.run(),
+        Command::DevPki(pki) => pki.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,307 @@
+//! The configuration: `Raw` is what the file says, `Config` what it means; one `TryFrom` between them.
+
+mod raw;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use broker_core::broker::Limits;
+use broker_core::name::{AnchorName, BackendName, RESERVED_ANCHORS, VaultName};
+use broker_identity::{CaFiles, NameSource};
+
+/// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
+/// already joined to it.
+#[derive(Debug)]
+pub struct Config {
+    pub admin_socket: PathBuf,
+    pub audit: broker_audit::Settings,
+    pub backends: Vec<WasmPlugin>,
+    pub cache_dir: PathBuf,
+    pub client_cas: Vec<CaFiles>,
+    pub keyvault: Option<Keyvault>,
+    pub limits: Limits,
+    pub log: Log,
+    pub metrics_listen: Option<SocketAddr>,
+    pub reload_check: Duration,
+    pub store: Store,
+    pub tls: Tls,
+}
+
+#[derive(Debug)]
+pub struct Keyvault {
+    pub listen: SocketAddr,
+    pub host_suffixes: Vec<String>,
+    pub default_vault: Option<VaultName>,
+    pub tenant: String,
+    pub bounds: Bounds,
+}
+
+/// What one listener takes from strangers.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub body_bytes_max: usize,
+    pub connections_max: usize,
+    pub handshake_max: Duration,
+    /// How long a connection may wait between requests, and how long a request's head or body may take to arrive.
+    pub idle_max: Duration,
+}
+
+#[derive(Debug)]
+pub struct Log {
+    pub json: bool,
+    pub filter: String,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    pub path: PathBuf,
+    pub root_key: RootKey,
+    pub cache_bytes_max: u64,
+}
+
+/// Where the root key comes from; never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootKey {
+    File(PathBuf),
+    PassphraseEnvironment(String),
+    PassphraseFile(PathBuf),
+}
+
+#[derive(Debug)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// A backend that is a WebAssembly component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WasmPlugin {
+    pub name: BackendName,
+    pub file: PathBuf,
+    pub sha256: Option<[u8; 32]>,
+    pub reveal: bool,
+    pub call_ms_max: Option<u64>,
+    pub calls_max: Option<u32>,
+    pub memory_mib_max: Option<u32>,
+}
+
+impl Config {
+    /// Reads a configuration file and makes sense of all of it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML of version 1, or says something that makes no sense; the message names the
+    /// file and the place in it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("configuration {}", path.display()))?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let raw: raw::Raw = toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        Self::of(raw, &folder).with_context(|| format!("configuration {}", path.display()))
+    }
+
+    fn of(raw: raw::Raw, folder: &Path) -> Result<Self> {
+        ensure!(raw.version == 1, "version = {}, but this keybroker reads version 1", raw.version);
+        let at = |path: PathBuf| folder.join(path);
+        let backends = plugins(raw.backend, folder)?;
+        Ok(Self {
+            admin_socket: at(raw.admin.socket),
+            audit: broker_audit::Settings {
+                dir: at(raw.audit.dir),
+                wait_max: milliseconds("audit.wait-max-ms", raw.audit.wait_max_ms, 60_000)?,
+                queue_entries_max: raw.audit.queue_entries_max.max(1),
+            },
+            backends,
+            cache_dir: at(raw.cache_dir),
+            client_cas: client_cas(raw.client_ca, folder)?,
+            keyvault: raw.front.keyvault.map(keyvault).transpose()?,
+            limits: limits(&raw.limits)?,
+            log: Log { json: raw.log.format == raw::LogFormat::Json, filter: raw.log.level },
+            metrics_listen: raw.metrics.map(|metrics| metrics.listen),
+            reload_check: milliseconds("reload-check-ms", raw.reload_check_ms, 3_600_000)?,
+            store: Store {
+                path: at(raw.store.path),
+                root_key: root_key(raw.store.root_key, folder)?,
+                cache_bytes_max: raw.store.cache_mib_max.clamp(1, 1 << 20) << 20,
+            },
+            tls: Tls { certificate: at(raw.tls.certificate), key: at(raw.tls.key) },
+        })
+    }
+}
+
+fn plugins(raw: Vec<raw::Backend>, folder: &Path) -> Result<Vec<WasmPlugin>> {
+    ensure!(!raw.is_empty(), "there is no [[backend]]; keys need one to live in");
+    let mut plugins: Vec<WasmPlugin> = Vec::new();
+    for raw::Backend::Wasm(backend) in raw {
+        let name = BackendName::parse(&backend.name).context("backend.name")?;
+        ensure!(plugins.iter().all(|other| other.name != name), "backend {name} is there twice");
+        let sha256 = backend.sha256.as_deref().map(digest).transpose().with_context(|| format!("backend {name}: sha256"))?;
+        let mut reveal = false;
+        for grant in backend.grants {
+            match grant {
+                raw::PluginGrant::Reveal => reveal = true,
+            }
+        }
+        plugins.push(WasmPlugin {
+            file: folder.join(backend.file),
+            sha256,
+            reveal,
+            call_ms_max: backend.call_ms_max,
+            calls_max: backend.calls_max,
+            memory_mib_max: backend.memory_mib_max,
+            name,
+        });
+    }
+    Ok(plugins)
+}
+
+fn client_cas(raw: Vec<raw::ClientCa>, folder: &Path) -> Result<Vec<CaFiles>> {
+    let mut cas: Vec<CaFiles> = Vec::new();
+    for ca in raw {
+        let name = AnchorName::parse(&ca.name).context("client-ca.name")?;
+        ensure!(!RESERVED_ANCHORS.contains(&name.as_str()), "client-ca.name {name} has a meaning of its own; use another");
+        ensure!(cas.iter().all(|other| other.name != name), "client-ca {name} is there twice");
+        cas.push(CaFiles {
+            certificates: folder.join(ca.certificates),
+            names_by: match ca.names_by {
+                raw::NamesBy::Cn => NameSource::CommonName,
+                raw::NamesBy::Dns => NameSource::Dns,
+                raw::NamesBy::Email => NameSource::Email,
+                raw::NamesBy::Uri => NameSource::Uri,
+            },
+            crls: ca.crls.map(|paths| paths.into_iter().map(|path| folder.join(path)).collect()),
+            name,
+        });
+    }
+    Ok(cas)
+}
+
+fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
+    let mut host_suffixes = Vec::new();
+    for suffix in raw.host_suffixes {
+        let label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        ensure!(suffix.split('.').all(label), "front.keyvault.host-suffixes: {suffix:?} must be lower-case labels with dots between");
+        host_suffixes.push(suffix);
+    }
+    let default_vault = raw.default_vault.map(|name| VaultName::parse(&name)).transpose();
+    let default_vault = default_vault.context("front.keyvault.default-vault")?;
+    if host_suffixes.is_empty() && default_vault.is_none() {
+        bail!("front.keyvault needs host-suffixes (vault \"v\" is then host \"v.<suffix>\") or a default-vault");
+    }
+    let tenant_ok = !raw.tenant.is_empty()
+        && raw.tenant.len() <= 64
+        && raw.tenant.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    ensure!(tenant_ok, "front.keyvault.tenant must be 1 to 64 letters, digits and hyphens");
+    Ok(Keyvault {
+        listen: raw.listen,
+        host_suffixes,
+        default_vault,
+        tenant: raw.tenant,
+        bounds: Bounds {
+            body_bytes_max: raw.body_bytes_max.clamp(1024, 16 << 20),
+            connections_max: raw.connections_max.max(1),
+            handshake_max: milliseconds("front.keyvault.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
+            idle_max: milliseconds("front.keyvault.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
+        },
+    })
+}
+
+fn limits(raw: &raw::Limits) -> Result<Limits> {
+    ensure!((1..=64).contains(&raw.versions_tried_max), "limits.versions-tried-max must be 1 to 64");
+    Ok(Limits { versions_tried_max: raw.versions_tried_max, rsa1_5: raw.rsa1_5 })
+}
+
+fn root_key(raw: raw::RootKey, folder: &Path) -> Result<RootKey> {
+    match (raw.file, raw.passphrase_env, raw.passphrase_file) {
+        (Some(path), None, None) => Ok(RootKey::File(folder.join(path))),
+        (None, Some(variable), None) => Ok(RootKey::PassphraseEnvironment(variable)),
+        (None, None, Some(path)) => Ok(RootKey::PassphraseFile(folder.join(path))),
+        _ => bail!("store.root-key must name exactly one of file, passphrase-file and passphrase-env"),
+    }
+}
+
+fn milliseconds(what: &str, value: u64, most: u64) -> Result<Duration> {
+    ensure!((1..=most).contains(&value), "{what} = {value} must be 1 to {most}");
+    Ok(Duration::from_millis(value))
+}
+
+/// 64 hexadecimal digits.
+///
+/// # Errors
+/// Anything else.
+pub fn digest(text: &str) -> Result<[u8; 32]> {
+    let nibble = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Option<Vec<u8>> = text.bytes().map(nibble).collect();
+    let Some(digits) = digits.filter(|digits| digits.len() == 64) else {
+        bail!("{text:?} is not a SHA-256 of 64 hexadecimal digits")
+    };
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"
+version = 1
+[admin]
+socket = "admin.sock"
+[audit]
+dir = "audit"
+[store]
+path = "store.db"
+root-key = { file = "root.key" }
+[tls]
+certificate = "server.pem"
+key = "server.key"
+[front.keyvault]
+listen = "127.0.0.1:0"
+host-suffixes = ["kv.test"]
+[[client-ca]]
+name = "corp"
+certificates = "corp.pem"
+names-by = "dns"
+[[backend]]
+type = "wasm"
+name = "software"
+file = "software.wasm"
+"#;
+
+    fn check(text: &str) -> Result<Config> {
+        Config::of(toml::from_str(text)?, Path::new("/etc/keybroker"))
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = check(WHOLE).unwrap();
+        assert_eq!(config.store.path, Path::new("/etc/keybroker/store.db"));
+        assert_eq!(config.store.root_key, RootKey::File("/etc/keybroker/root.key".into()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        for (from, to, expected) in [
+            ("version = 1", "version = 2", "version = 2"),
+            ("socket = ", "sockett = ", "sockett"),
+            ("name = \"corp\"", "name = \"pin\"", "has a meaning of its own"),
+            ("name = \"software\"", "name = \"Soft\"", "backend.name"),
+            ("host-suffixes = [\"kv.test\"]", "host-suffixes = []", "needs host-suffixes"),
+            ("host-suffixes = [\"kv.test\"]", "host-suffixes = [\"KV..test\"]", "lower-case labels"),
+            ("root-key = { file = \"root.key\" }", "root-key = {}", "exactly one of"),
+            ("names-by = \"dns\"", "names-by = \"ip\"", "unknown variant"),
+            ("file = \"software.wasm\"", "file = \"a\"\nsha256 = \"00\"", "not a SHA-256"),
+            ("dir = \"audit\"", "dir = \"audit\"\nwait-max-ms = 0", "audit.wait-max-ms"),
+        ] {
+            let text = WHOLE.replace(from, to);
+            assert_ne!(text, WHOLE, "{from}");
+            let error = format!("{:#}", check(&text).unwrap_err());
+            assert!(error.contains(expected), "{to}: {error}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The file as it is written: kebab-case, nothing unknown, units in the names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Raw {
+    pub version: u32,
+    pub admin: Admin,
+    pub audit: Audit,
+    #[serde(default)]
+    pub backend: Vec<Backend>,
+    #[serde(default = "cache_dir")]
+    pub cache_dir: PathBuf,
+    #[serde(default)]
+    pub client_ca: Vec<ClientCa>,
+    #[serde(default)]
+    pub front: Front,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub log: Log,
+    pub metrics: Option<Metrics>,
+    #[serde(default = "reload_check_ms")]
+    pub reload_check_ms: u64,
+    pub store: Store,
+    pub tls: Tls,
+}
+
+fn cache_dir() -> PathBuf {
+    "cache".into()
+}
+
+fn reload_check_ms() -> u64 {
+    2000
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Admin {
+    pub socket: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Audit {
+    pub dir: PathBuf,
+    #[serde(default = "wait_max_ms")]
+    pub wait_max_ms: u64,
+    #[serde(default = "queue_entries_max")]
+    pub queue_entries_max: usize,
+}
+
+fn wait_max_ms() -> u64 {
+    5000
+}
+
+fn queue_entries_max() -> usize {
+    4096
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Backend {
+    Wasm(Wasm),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Wasm {
+    pub name: String,
+    pub file: PathBuf,
+    pub sha256: Option<String>,
+    #[serde(default)]
+    pub grants: Vec<PluginGrant>,
+    pub call_ms_max: Option<u64>,
+    pub calls_max: Option<u32>,
+    pub memory_mib_max: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginGrant {
+    Reveal,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClientCa {
+    pub name: String,
+    pub certificates: PathBuf,
+    pub names_by: NamesBy,
+    pub crls: Option<Vec<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamesBy {
+    Cn,
+    Dns,
+    Email,
+    Uri,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Front {
+    pub keyvault: Option<Keyvault>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Keyvault {
+    pub listen: SocketAddr,
+    #[serde(default)]
+    pub host_suffixes: Vec<String>,
+    pub default_vault: Option<String>,
+    #[serde(default = "tenant")]
+    pub tenant: String,
+    #[serde(default = "body_bytes_max")]
+    pub body_bytes_max: usize,
+    #[serde(default = "connections_max")]
+    pub connections_max: usize,
+    #[serde(default = "handshake_ms_max")]
+    pub handshake_ms_max: u64,
+    #[serde(default = "idle_ms_max")]
+    pub idle_ms_max: u64,
+}
+
+fn tenant() -> String {
+    "00000000-0000-0000-0000-000000000000".to_owned()
+}
+
+/// A 64 KiB secret in base64url, and its JSON around it.
+fn body_bytes_max() -> usize {
+    256 << 10
+}
+
+fn connections_max() -> usize {
+    10_000
+}
+
+fn handshake_ms_max() -> u64 {
+    10_000
+}
+
+fn idle_ms_max() -> u64 {
+    120_000
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    pub versions_tried_max: usize,
+    #[serde(rename = "rsa1-5")]
+    pub rsa1_5: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let core = broker_core::broker::Limits::default();
+        Self { versions_tried_max: core.versions_tried_max, rsa1_5: core.rsa1_5 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Metrics {
+    pub listen: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Store {
+    pub path: PathBuf,
+    pub root_key: RootKey,
+    #[serde(default = "cache_mib_max")]
+    pub cache_mib_max: u64,
+}
+
+fn cache_mib_max() -> u64 {
+    256
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RootKey {
+    pub file: Option<PathBuf>,
+    pub passphrase_env: Option<String>,
+    pub passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}

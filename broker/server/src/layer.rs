@@ -1,0 +1,99 @@
+//! Layers around ports: the same port, with something measured on the way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras, Wrapped};
+use broker_core::entry::Entry;
+use broker_core::name::{BackendName, KeyVersion};
+use broker_core::port::{
+    AuditLog, AuditUnavailable, Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping,
+    Wrapping,
+};
+use broker_core::refusal::Failure;
+use broker_core::secret::Secret;
+
+use crate::metric::{Metrics, seconds};
+
+/// Counts and times what passes through.
+pub struct Metered<P: ?Sized> {
+    name: BackendName,
+    metrics: Arc<Metrics>,
+    port: Arc<P>,
+}
+
+impl<P: ?Sized> Metered<P> {
+    pub fn new(name: BackendName, port: Arc<P>, metrics: Arc<Metrics>) -> Self {
+        Self { name, metrics, port }
+    }
+
+    fn note<T>(&self, operation: &str, began: Instant, result: Result<T, Failure>) -> Result<T, Failure> {
+        let outcome = result.as_ref().err().map_or("ok", |failure| failure.refusal.word());
+        let name = self.name.as_str();
+        self.metrics.backend_seconds.with_label_values(&[name, operation]).observe(seconds(began.elapsed()));
+        self.metrics.backend_calls.with_label_values(&[name, operation, outcome]).inc();
+        result
+    }
+}
+
+impl<P: Backend + ?Sized> Backend for Metered<P> {
+    fn capabilities(&self) -> &Capabilities {
+        self.port.capabilities()
+    }
+
+    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec) -> Later<'_, Result<Generated, Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("generate-key", began, self.port.generate_key(permit, version, spec).await)
+        })
+    }
+
+    fn wrap_key<'a>(
+        &'a self,
+        permit: Wrapping,
+        under: &'a Candidate,
+        algorithm: WrapAlgorithm,
+        secret: Secret,
+        extras: &'a WrapExtras,
+    ) -> Later<'a, Result<Wrapped, Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("wrap-key", began, self.port.wrap_key(permit, under, algorithm, secret, extras).await)
+        })
+    }
+
+    fn unwrap_key<'a>(
+        &'a self,
+        permit: Unwrapping,
+        candidates: &'a [Candidate],
+        algorithm: WrapAlgorithm,
+        value: &'a [u8],
+        extras: &'a WrapExtras,
+    ) -> Later<'a, Result<Unwrapped, Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("unwrap-key", began, self.port.unwrap_key(permit, candidates, algorithm, value, extras).await)
+        })
+    }
+
+    fn self_test(&self) -> Later<'_, Result<(), Failure>> {
+        self.port.self_test()
+    }
+}
+
+/// The audit log, timed.
+pub struct MeteredAudit {
+    pub log: Arc<dyn AuditLog>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl AuditLog for MeteredAudit {
+    fn record(&self, entry: Entry) -> Later<'_, Result<(), AuditUnavailable>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let result = self.log.record(entry).await;
+            self.metrics.audit_seconds.with_label_values::<&str>(&[]).observe(seconds(began.elapsed()));
+            result
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! Builds the rooms, hands them each other, opens the doors.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod admin;
+mod assemble;
+mod cli;
+mod config;
+mod http;
+mod layer;
+mod listen;
+mod metric;
+mod ops;
+mod reload;
+mod root;
+mod serve;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,125 @@
+//! The metrics. Labels come from closed lists only; never a principal, a vault or a key name.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use prometheus::{
+    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// From a cached wrap (tens of microseconds) to a 4096-bit generation (seconds).
+const SECONDS: [f64; 14] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+pub struct Metrics {
+    registry: Registry,
+    pub requests: IntCounterVec,
+    pub request_seconds: HistogramVec,
+    pub requests_in_flight: IntGauge,
+    pub backend_calls: IntCounterVec,
+    pub backend_seconds: HistogramVec,
+    pub backend_healthy: IntGaugeVec,
+    pub plugin_events: IntCounterVec,
+    pub handshakes: IntCounterVec,
+    pub client_denials: IntCounterVec,
+    pub connections: IntGauge,
+    pub panics: IntCounter,
+    pub reloads: IntCounterVec,
+    pub certificate_expiry_seconds: GaugeVec,
+    pub audit_entries: IntCounter,
+    pub audit_syncs: IntCounter,
+    pub audit_failures: IntCounter,
+    pub audit_waiting: IntGauge,
+    pub audit_seconds: HistogramVec,
+    pub store_bytes: IntGauge,
+}
+
+impl Metrics {
+    /// # Errors
+    /// None but for a metric registered twice, a bug that the first start shows.
+    pub fn new() -> Result<Self> {
+        let registry = Registry::new();
+        let make = Make { registry: &registry };
+        let metrics = Self {
+            requests: make.counters("requests_total", "requests answered", &["front", "operation", "outcome", "reason"])?,
+            request_seconds: make.histograms("request_seconds", "from the request's last byte to its answer", &["front", "operation"])?,
+            requests_in_flight: make.gauge("requests_in_flight", "requests under way")?,
+            backend_calls: make.counters("backend_calls_total", "calls of backends", &["backend", "operation", "outcome"])?,
+            backend_seconds: make.histograms("backend_seconds", "time in a backend", &["backend", "operation"])?,
+            backend_healthy: make.gauges("backend_healthy", "1 when the last self test passed", &["backend"])?,
+            plugin_events: make.counters("plugin_events_total", "what plugins were stopped for, and how often they were called", &["backend", "event"])?,
+            handshakes: make.counters("tls_handshakes_total", "TLS handshakes by outcome", &["front", "outcome"])?,
+            client_denials: make.counters("client_denials_total", "client certificates refused, by reason", &["reason"])?,
+            connections: make.gauge("connections", "open TLS connections")?,
+            panics: make.counter("panics_total", "bugs caught at a task's edge")?,
+            reloads: make.counters("reloads_total", "reloads of certificates, CAs and CRLs", &["outcome"])?,
+            certificate_expiry_seconds: make.instants("certificate_expiry_timestamp_seconds", "when a certificate or CRL runs out", &["kind", "name"])?,
+            audit_entries: make.counter("audit_entries_total", "audit entries made durable")?,
+            audit_syncs: make.counter("audit_syncs_total", "syncs that made them durable")?,
+            audit_failures: make.counter("audit_failures_total", "batches of entries that could not be written")?,
+            audit_waiting: make.gauge("audit_waiting_entries", "entries waiting to be durable")?,
+            audit_seconds: make.histograms("audit_seconds", "from an entry's hand-over to its being durable", &[])?,
+            store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
+            registry: registry.clone(),
+        };
+        let build = make.gauges("build_info", "always 1; the version is a label", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// The text format of Prometheus.
+    ///
+    /// # Errors
+    /// None that can happen with registered metrics; the encoder's signature has one.
+    pub fn text(&self) -> Result<String> {
+        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
+    }
+}
+
+/// Seconds as Prometheus wants them.
+#[must_use]
+pub fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+/// Makes metrics with our prefix, and registers each.
+struct Make<'a> {
+    registry: &'a Registry,
+}
+
+macro_rules! make {
+    ($name:ident, $type:ty) => {
+        fn $name(&self, name: &str, help: &str, labels: &[&str]) -> Result<$type> {
+            let made = <$type>::new(Opts::new(format!("keybroker_{name}"), help), labels)?;
+            self.registry.register(Box::new(made.clone()))?;
+            Ok(made)
+        }
+    };
+}
+
+impl Make<'_> {
+    make!(counters, IntCounterVec);
+    make!(gauges, IntGaugeVec);
+    make!(instants, GaugeVec);
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec> {
+        let options = HistogramOpts::new(format!("keybroker_{name}"), help).buckets(SECONDS.to_vec());
+        let made = HistogramVec::new(options, labels)?;
+        self.registry.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {
+        let made = IntCounter::new(format!("keybroker_{name}"), help)?;
+        self.registry.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge> {
+        let made = IntGauge::new(format!("keybroker_{name}"), help)?;
+        self.registry.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+}

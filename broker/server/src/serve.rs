@@ -1,0 +1,254 @@
+//! serve: opens the doors of an assembled broker, and closes them in order.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use broker_core::port::Backend as _;
+use broker_front_keyvault::{Front, Settings};
+use broker_identity::LiveTls;
+use rustls::time_provider::DefaultTimeProvider;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::admin::Door;
+use crate::assemble::{Assembly, assemble};
+use crate::config::{Config, Keyvault, Log};
+use crate::http::Serving;
+use crate::listen::{Listener, Signals, bind};
+use crate::ops::{self, Pages};
+
+/// How often backends are asked whether they can serve.
+const HEALTH_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// One line on stdout once every door is open.
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keyvault: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<SocketAddr>,
+    pid: u32,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Anything that keeps it from starting.
+pub fn run(path: &Path) -> Result<()> {
+    let mut config = Config::read(path)?;
+    log_to_stderr(&config.log)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&mut config))
+}
+
+async fn serve(config: &mut Config) -> Result<()> {
+    let assembly = assemble(config).await?;
+    let (stop, stopping) = watch::channel(false);
+    let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
+    // Every door is bound before the first one opens.
+    let keyvault = match config.keyvault.take() {
+        Some(keyvault) => Some((bind("front.keyvault", keyvault.listen)?, keyvault)),
+        None => None,
+    };
+    let metrics = config.metrics_listen.map(|address| bind("metrics", address)).transpose()?;
+    let door = Door::bind(&config.admin_socket)?;
+    let ready = Ready {
+        ready: true,
+        keyvault: keyvault.as_ref().map(|(tcp, _)| tcp.local_addr()).transpose()?,
+        metrics: metrics.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?,
+        pid: std::process::id(),
+    };
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(door.run(Arc::clone(&assembly.broker), stopping.clone()));
+    tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
+    if let Some(tcp) = metrics {
+        tasks.spawn(ops::run(tcp, Arc::new(OpsPages::of(&assembly)), stopping.clone()));
+    }
+    if let Some((tcp, keyvault)) = keyvault {
+        tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals)?);
+    }
+    let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(config.reload_check, stopping));
+    announce(&ready)?;
+    wait_for_stop().await?;
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+    reload.await??;
+    Ok(())
+}
+
+fn open_keyvault(
+    assembly: &Assembly,
+    tcp: tokio::net::TcpListener,
+    keyvault: Keyvault,
+    signals: Signals,
+) -> Result<impl Future<Output = ()> + Send + use<>> {
+    let reloader = &assembly.reloader;
+    let tls = LiveTls::new(
+        Arc::clone(&reloader.trust),
+        Arc::clone(&reloader.server),
+        &[b"http/1.1"],
+        Arc::new(DefaultTimeProvider),
+    )?;
+    let listener = Listener {
+        front: "keyvault",
+        tcp,
+        tls: Arc::new(tls),
+        trust: Arc::clone(&reloader.trust),
+        bounds: keyvault.bounds,
+        metrics: Arc::clone(&assembly.metrics),
+        signals,
+    };
+    let settings = Settings {
+        host_suffixes: keyvault.host_suffixes,
+        default_vault: keyvault.default_vault,
+        tenant: keyvault.tenant,
+        body_bytes_max: keyvault.bounds.body_bytes_max,
+    };
+    let serving = Arc::new(Serving {
+        front: Arc::new(Front::new(Arc::clone(&assembly.broker), settings)),
+        bounds: keyvault.bounds,
+        metrics: Arc::clone(&assembly.metrics),
+    });
+    Ok(listener.run(move |known| Arc::clone(&serving).connection(known)))
+}
+
+fn announce(ready: &Ready) -> Result<()> {
+    tracing::info!(keyvault = ?ready.keyvault, metrics = ?ready.metrics, "ready");
+    let mut line = serde_json::to_string(ready)?;
+    line.push('\n');
+    let mut stdout = std::io::stdout();
+    // Whoever started us may have closed its end; that is no reason not to serve.
+    let _gone = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+    Ok(())
+}
+
+async fn wait_for_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn log_to_stderr(log: &Log) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter)
+        .with_context(|| format!("log.level {:?} is not a level or a filter", log.filter))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if log.json { builder.json().try_init() } else { builder.with_ansi(false).try_init() };
+    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
+
+/// The backends, asked at intervals.
+struct Health {
+    backends: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
+    metrics: Arc<crate::metric::Metrics>,
+}
+
+impl Health {
+    fn of(assembly: &Assembly) -> Self {
+        let backends = assembly.plugins.iter().map(|(name, plugin)| (name.to_string(), Arc::clone(plugin))).collect();
+        Self { backends, metrics: Arc::clone(&assembly.metrics) }
+    }
+}
+
+async fn watch_health(health: Health, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(HEALTH_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = crate::listen::stopped(&mut stopping) => return,
+        }
+        for (name, backend) in &health.backends {
+            let gauge = health.metrics.backend_healthy.with_label_values(&[name]);
+            match backend.self_test().await {
+                Ok(()) => gauge.set(1),
+                Err(failure) => {
+                    gauge.set(0);
+                    tracing::warn!(backend = name, %failure, "self test failed");
+                }
+            }
+        }
+    }
+}
+
+/// What /metrics and /readyz are made of.
+struct OpsPages {
+    audit: Arc<broker_audit::FileAudit>,
+    metrics: Arc<crate::metric::Metrics>,
+    plugins: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
+    reloader: Arc<crate::reload::Reloader>,
+    store: Arc<broker_store_sqlite::SqliteStore>,
+}
+
+impl OpsPages {
+    fn of(assembly: &Assembly) -> Self {
+        Self {
+            audit: Arc::clone(&assembly.audit),
+            metrics: Arc::clone(&assembly.metrics),
+            plugins: Health::of(assembly).backends,
+            reloader: Arc::clone(&assembly.reloader),
+            store: Arc::clone(&assembly.store),
+        }
+    }
+
+    /// Copies the figures that others keep into the metrics, at the moment they are asked for.
+    fn gather(&self) {
+        let audit = self.audit.counters();
+        let raise = |counter: &prometheus::IntCounter, to: u64| counter.inc_by(to.saturating_sub(counter.get()));
+        raise(&self.metrics.audit_entries, audit.entries);
+        raise(&self.metrics.audit_syncs, audit.syncs);
+        raise(&self.metrics.audit_failures, audit.failures);
+        self.metrics.audit_waiting.set(i64::try_from(audit.waiting).unwrap_or(i64::MAX));
+        for (name, plugin) in &self.plugins {
+            let counts = plugin.counters().read();
+            for (event, count) in [
+                ("busy", counts.busy),
+                ("call", counts.calls),
+                ("deadline-kill", counts.deadline_kills),
+                ("key-cache-hit", counts.key_cache_hits),
+                ("key-cache-miss", counts.key_cache_misses),
+                ("log-line-dropped", counts.log_lines_dropped),
+                ("memory-kill", counts.memory_kills),
+                ("output-kill", counts.output_kills),
+                ("trap", counts.traps),
+            ] {
+                raise(&self.metrics.plugin_events.with_label_values(&[name, event]), count);
+            }
+        }
+        #[allow(clippy::cast_precision_loss)] // Unix seconds fit a double's 53 bits for a long while
+        let instant = |seconds: u64| seconds as f64;
+        let expiry = &self.metrics.certificate_expiry_seconds;
+        expiry.reset();
+        expiry.with_label_values(&["server", "server"]).set(instant(self.reloader.server.server_not_after_s()));
+        for row in self.reloader.trust.current().trust().expiries() {
+            expiry.with_label_values(&[row.kind.word(), row.name.as_str()]).set(instant(row.not_after_s));
+        }
+        let stats = self.store.stats();
+        self.metrics.store_bytes.set(i64::try_from(stats.file_bytes).unwrap_or(i64::MAX));
+    }
+}
+
+impl Pages for OpsPages {
+    fn metrics(&self) -> String {
+        self.gather();
+        self.metrics.text().unwrap_or_else(|error| {
+            tracing::error!(%error, "the metrics could not be written");
+            String::new()
+        })
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.audit.counters().failing {
+            reasons.push("the audit log cannot be written".to_owned());
+        }
+        reasons
+    }
+}

@@ -1,0 +1,178 @@
+//! Opened records, as many as fit into a number of bytes.
+
+use std::sync::Arc;
+
+use broker_core::algorithm::PublicKey;
+use broker_core::key::{KeyRecord, Material};
+use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
+use quick_cache::{OptionsBuilder, Weighter};
+
+use crate::row::RecordId;
+
+/// What an entry costs beside its record: the cache's own slot, the `Arc` and the allocator's rounding.
+const ENTRY_BYTES: usize = 192;
+/// What a version costs beside its texts.
+const VERSION_BYTES: usize = 208;
+/// What a tag costs beside its texts.
+const TAG_BYTES: usize = 96;
+
+/// A record as it is handed out.
+#[derive(Debug, Clone)]
+pub enum Opened {
+    Key(Arc<KeyRecord>),
+    Material(Arc<Material>),
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    opened: Opened,
+    bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<RecordId, Entry> for ByBytes {
+    fn weight(&self, _: &RecordId, entry: &Entry) -> u64 {
+        entry.bytes
+    }
+}
+
+type Inner = Cache<RecordId, Entry, ByBytes>;
+type Guard<'a> =
+    PlaceholderGuard<'a, RecordId, Entry, ByBytes, quick_cache::DefaultHashBuilder, DefaultLifecycle<RecordId, Entry>>;
+
+/// A cache that never keeps a record older than the last commit that was answered.
+///
+/// A reader takes a [`Vacancy`] before it reads the disk. A commit takes away whatever stands at the record's place, a
+/// vacancy too, so a reader that read before the commit finds its vacancy gone and what it read is not kept.
+pub struct RecordCache(Inner);
+
+/// A promise to fill one place of the cache, void once a commit wrote that record.
+pub struct Vacancy<'a>(Guard<'a>);
+
+/// A record that is cached, or the right to load it. Of several that miss at once, one loads and the others wait.
+pub enum Found<'a> {
+    Cached(Opened),
+    Vacant(Vacancy<'a>),
+}
+
+impl RecordCache {
+    /// `bytes_max` is an estimate of the heap that the records take.
+    pub fn new(bytes_max: u64) -> Self {
+        let items = usize::try_from(bytes_max / 1024).unwrap_or(usize::MAX).clamp(16, 1 << 20);
+        let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes_max).build();
+        let options = options.expect("both capacities that the builder asks for are set");
+        Self(Cache::with_options(options, ByBytes, Default::default(), DefaultLifecycle::default()))
+    }
+
+    pub fn get(&self, id: &RecordId) -> Option<Opened> {
+        self.0.get(id).map(|entry| entry.opened)
+    }
+
+    /// Waits while another loads the same record.
+    pub async fn find(&self, id: &RecordId) -> Found<'_> {
+        match self.0.get_value_or_guard_async(id).await {
+            Ok(entry) => Found::Cached(entry.opened),
+            Err(guard) => Found::Vacant(Vacancy(guard)),
+        }
+    }
+
+    /// Puts a record that was committed; called before the commit is answered.
+    pub fn committed(&self, id: RecordId, opened: Opened) {
+        // `insert` alone would leave a reader's vacancy in place when the record is too large to be kept.
+        self.0.remove(&id);
+        self.0.insert(id, Entry::of(opened));
+    }
+
+    /// (records, estimated bytes)
+    pub fn size(&self) -> (usize, u64) {
+        (self.0.len(), self.0.weight())
+    }
+}
+
+impl Vacancy<'_> {
+    /// Keeps what was read, unless a commit came in between.
+    pub fn fill(self, opened: Opened) {
+        // An error means that a commit took the place: what it wrote stays.
+        let _superseded = self.0.insert(Entry::of(opened));
+    }
+}
+
+impl Entry {
+    fn of(opened: Opened) -> Self {
+        let bytes = ENTRY_BYTES
+            + match &opened {
+                Opened::Key(key) => key_bytes(key),
+                Opened::Material(material) => material.opaque.len() + public_bytes(&material.public),
+            };
+        Self { opened, bytes: bytes as u64 }
+    }
+}
+
+fn key_bytes(key: &KeyRecord) -> usize {
+    let versions = key.versions.iter().map(|version| {
+        let tags = version.tags.iter().map(|(name, value)| TAG_BYTES + name.len() + value.len());
+        VERSION_BYTES + version.backend.as_str().len() + tags.sum::<usize>()
+    });
+    size_of::<KeyRecord>() + key.vault.as_str().len() + key.name.as_str().len() + versions.sum::<usize>()
+}
+
+fn public_bytes(public: &PublicKey) -> usize {
+    match public {
+        PublicKey::Ec { x: one, y: other } | PublicKey::Rsa { n: one, e: other } => one.len() + other.len(),
+        PublicKey::None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: RecordId = RecordId([1; 16]);
+
+    fn material(length: usize) -> Opened {
+        Opened::Material(Arc::new(Material { opaque: vec![0; length], public: PublicKey::None }))
+    }
+
+    fn cached_length(cache: &RecordCache) -> Option<usize> {
+        match cache.get(&ID) {
+            Some(Opened::Material(material)) => Some(material.opaque.len()),
+            Some(Opened::Key(_)) | None => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_commit_is_not_kept_after_it() {
+        let cache = RecordCache::new(1 << 20);
+        let Found::Vacant(vacancy) = cache.find(&ID).await else { panic!("the cache is empty") };
+        cache.committed(ID, material(2));
+        vacancy.fill(material(1));
+        assert_eq!(cached_length(&cache), Some(2));
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_commit_too_large_to_keep_is_not_kept_either() {
+        let cache = RecordCache::new(1 << 20);
+        let Found::Vacant(vacancy) = cache.find(&ID).await else { panic!("the cache is empty") };
+        cache.committed(ID, material(2 << 20));
+        vacancy.fill(material(1));
+        assert_eq!(cached_length(&cache), None);
+        cache.committed(ID, material(3));
+        cache.committed(ID, material(2 << 20));
+        assert_eq!(cached_length(&cache), None);
+    }
+
+    #[test]
+    fn the_cache_stays_within_its_bytes() {
+        let cache = RecordCache::new(1 << 20);
+        for number in 0..10_000_u32 {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            cache.committed(RecordId(id), material(1000));
+        }
+        let (records, bytes) = cache.size();
+        assert!(bytes <= 1 << 20, "{bytes}");
+        assert!(records > 500, "{records}");
+    }
+}

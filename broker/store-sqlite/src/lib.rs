@@ -1,0 +1,21 @@
+//! Keeps sealed records in one SQLite file; never sees a policy or a secret in the clear.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cache;
+mod file;
+mod keyring;
+mod read;
+mod record;
+mod refuse;
+mod root;
+mod row;
+mod schema;
+mod state;
+mod store;
+mod tally;
+mod write;
+
+pub use refuse::OpenError;
+pub use root::{Root, RootFileError};
+pub use state::Counts;
+pub use store::{CACHE_BYTES_DEFAULT, Options, SqliteStore, Stats};

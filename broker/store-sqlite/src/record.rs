@@ -1,0 +1,364 @@
+//! What a record looks like when it is written down: postcard, after one byte that tells the format.
+//!
+//! The structures here mirror the core's, so that a change there cannot silently change what lies on disk. Closed lists
+//! are written as their words, sets of key operations as bits fixed here.
+
+use std::collections::BTreeMap;
+
+use broker_core::algorithm::{KeySpec, PublicKey};
+use broker_core::grant::{Grant, GrantId, Granted, Scope};
+use broker_core::key::{KeyOperation, KeyOperations, KeyRecord, KeyState, Material, VersionRecord};
+use broker_core::name::{AnchorName, BackendName, KeyName, KeyVersion, NameError, Principal, VaultName};
+use broker_core::permission::{Permission, Role};
+use broker_core::vault::{Pin, Vault};
+use serde::{Deserialize, Serialize};
+
+/// The first byte of every record written by this version.
+const FORMAT: u8 = 1;
+
+/// Why bytes that were sealed by us are not a record: a bug, or a store written by a later version.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("a record is empty")]
+    Empty,
+    #[error("a record has format {0}, but this version reads format {FORMAT}; a later version of keybroker wrote it")]
+    Format(u8),
+    #[error("a record does not decode: {0}")]
+    Layout(#[from] postcard::Error),
+    #[error("a record holds a name that is none: {0}")]
+    Name(#[from] NameError),
+    #[error("a record holds an unknown {what}: {word:?}")]
+    Word { what: &'static str, word: String },
+}
+
+/// A record of the core, and its bytes.
+pub trait Record: Sized {
+    /// Always succeeds but for a bug; at most a few hundred KiB (1000 versions with 15 tags each).
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error>;
+
+    /// # Errors
+    /// The bytes are not such a record.
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+fn encode_mirror(mirror: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(mirror, vec![FORMAT])
+}
+
+fn decode_mirror<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        Some((&FORMAT, body)) => Ok(postcard::from_bytes(body)?),
+        Some((&format, _)) => Err(DecodeError::Format(format)),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyMirror<'a> {
+    vault: &'a str,
+    name: &'a str,
+    /// (deleted_s, purge_s) of a deleted key.
+    deleted: Option<(i64, i64)>,
+    #[serde(borrow)]
+    versions: Vec<VersionMirror<'a>>,
+    revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct VersionMirror<'a> {
+    version: [u8; 16],
+    spec: &'a str,
+    hsm: bool,
+    backend: &'a str,
+    enabled: bool,
+    not_before_s: Option<i64>,
+    expires_s: Option<i64>,
+    created_s: i64,
+    updated_s: i64,
+    operations: u8,
+    #[serde(borrow)]
+    tags: BTreeMap<&'a str, &'a str>,
+}
+
+impl Record for KeyRecord {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        encode_mirror(&KeyMirror {
+            vault: self.vault.as_str(),
+            name: self.name.as_str(),
+            deleted: match self.state {
+                KeyState::Deleted { deleted_s, purge_s } => Some((deleted_s, purge_s)),
+                KeyState::Live => None,
+            },
+            versions: self.versions.iter().map(VersionMirror::of).collect(),
+            revision: self.revision,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mirror: KeyMirror<'_> = decode_mirror(bytes)?;
+        Ok(Self {
+            vault: VaultName::parse(mirror.vault)?,
+            name: KeyName::parse(mirror.name)?,
+            state: match mirror.deleted {
+                Some((deleted_s, purge_s)) => KeyState::Deleted { deleted_s, purge_s },
+                None => KeyState::Live,
+            },
+            versions: mirror.versions.into_iter().map(VersionMirror::into_core).collect::<Result<_, _>>()?,
+            revision: mirror.revision,
+        })
+    }
+}
+
+impl<'a> VersionMirror<'a> {
+    fn of(version: &'a VersionRecord) -> Self {
+        Self {
+            version: version.version.0,
+            spec: version.spec.word(),
+            hsm: version.hsm,
+            backend: version.backend.as_str(),
+            enabled: version.enabled,
+            not_before_s: version.not_before_s,
+            expires_s: version.expires_s,
+            created_s: version.created_s,
+            updated_s: version.updated_s,
+            operations: version.operations.iter().fold(0, |bits, operation| bits | operation_bit(operation)),
+            tags: version.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        }
+    }
+
+    fn into_core(self) -> Result<VersionRecord, DecodeError> {
+        let operations = KeyOperation::ALL.iter().copied().filter(|one| self.operations & operation_bit(*one) != 0);
+        Ok(VersionRecord {
+            version: KeyVersion(self.version),
+            spec: known("key spec", KeySpec::of_word, self.spec)?,
+            hsm: self.hsm,
+            backend: BackendName::parse(self.backend)?,
+            enabled: self.enabled,
+            not_before_s: self.not_before_s,
+            expires_s: self.expires_s,
+            created_s: self.created_s,
+            updated_s: self.updated_s,
+            operations: operations.collect::<KeyOperations>(),
+            tags: self.tags.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        })
+    }
+}
+
+/// The bit of an operation on disk; never reused for another.
+const fn operation_bit(operation: KeyOperation) -> u8 {
+    match operation {
+        KeyOperation::Decrypt => 1,
+        KeyOperation::Encrypt => 2,
+        KeyOperation::Sign => 4,
+        KeyOperation::UnwrapKey => 8,
+        KeyOperation::Verify => 16,
+        KeyOperation::WrapKey => 32,
+    }
+}
+
+fn known<T>(what: &'static str, of_word: impl Fn(&str) -> Option<T>, word: &str) -> Result<T, DecodeError> {
+    of_word(word).ok_or_else(|| DecodeError::Word { what, word: word.to_owned() })
+}
+
+#[derive(Serialize, Deserialize)]
+struct MaterialMirror<'a> {
+    opaque: &'a [u8],
+    #[serde(borrow)]
+    public: PublicMirror<'a>,
+}
+
+/// The order of the variants is their number on disk: new ones go last.
+#[derive(Serialize, Deserialize)]
+enum PublicMirror<'a> {
+    Ec(&'a [u8], &'a [u8]),
+    None,
+    Rsa(&'a [u8], &'a [u8]),
+}
+
+impl Record for Material {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        encode_mirror(&MaterialMirror {
+            opaque: &self.opaque,
+            public: match &self.public {
+                PublicKey::Ec { x, y } => PublicMirror::Ec(x, y),
+                PublicKey::None => PublicMirror::None,
+                PublicKey::Rsa { n, e } => PublicMirror::Rsa(n, e),
+            },
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mirror: MaterialMirror<'_> = decode_mirror(bytes)?;
+        Ok(Self {
+            opaque: mirror.opaque.to_vec(),
+            public: match mirror.public {
+                PublicMirror::Ec(x, y) => PublicKey::Ec { x: x.to_vec(), y: y.to_vec() },
+                PublicMirror::None => PublicKey::None,
+                PublicMirror::Rsa(n, e) => PublicKey::Rsa { n: n.to_vec(), e: e.to_vec() },
+            },
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct GrantMirror<'a> {
+    id: [u8; 16],
+    principal: &'a str,
+    #[serde(borrow)]
+    granted: GrantedMirror<'a>,
+    /// The broker: neither; a vault: the first; a key: both.
+    scope: (Option<&'a str>, Option<&'a str>),
+    not_before_s: Option<i64>,
+    not_after_s: Option<i64>,
+    justification: &'a str,
+    granted_by: &'a str,
+    created_s: i64,
+}
+
+/// The order of the variants is their number on disk: new ones go last.
+#[derive(Serialize, Deserialize)]
+enum GrantedMirror<'a> {
+    Permissions(#[serde(borrow)] Vec<&'a str>),
+    Role(&'a str),
+}
+
+impl Record for Grant {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        encode_mirror(&GrantMirror {
+            id: self.id.0,
+            principal: self.principal.as_str(),
+            granted: match &self.granted {
+                Granted::Permissions(set) => GrantedMirror::Permissions(set.iter().map(Permission::word).collect()),
+                Granted::Role(role) => GrantedMirror::Role(role.word()),
+            },
+            scope: (self.scope.vault().map(VaultName::as_str), self.scope.key().map(KeyName::as_str)),
+            not_before_s: self.not_before_s,
+            not_after_s: self.not_after_s,
+            justification: &self.justification,
+            granted_by: self.granted_by.as_str(),
+            created_s: self.created_s,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mirror: GrantMirror<'_> = decode_mirror(bytes)?;
+        Ok(Self {
+            id: GrantId(mirror.id),
+            principal: Principal::parse(mirror.principal)?,
+            granted: match mirror.granted {
+                GrantedMirror::Permissions(words) => Granted::Permissions(
+                    words
+                        .into_iter()
+                        .map(|word| known("permission", Permission::of_word, word))
+                        .collect::<Result<_, _>>()?,
+                ),
+                GrantedMirror::Role(word) => Granted::Role(known("role", Role::of_word, word)?),
+            },
+            scope: match mirror.scope {
+                (None, _) => Scope::Broker,
+                (Some(vault), None) => Scope::Vault(VaultName::parse(vault)?),
+                (Some(vault), Some(key)) => Scope::Key(VaultName::parse(vault)?, KeyName::parse(key)?),
+            },
+            not_before_s: mirror.not_before_s,
+            not_after_s: mirror.not_after_s,
+            justification: mirror.justification.to_owned(),
+            granted_by: Principal::parse(mirror.granted_by)?,
+            created_s: mirror.created_s,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct PinMirror<'a> {
+    name: &'a str,
+    sha256: [u8; 32],
+    pinned_by: &'a str,
+    created_s: i64,
+}
+
+impl Record for Pin {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        encode_mirror(&PinMirror {
+            name: self.name.as_str(),
+            sha256: self.sha256,
+            pinned_by: self.pinned_by.as_str(),
+            created_s: self.created_s,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mirror: PinMirror<'_> = decode_mirror(bytes)?;
+        Ok(Self {
+            name: AnchorName::parse(mirror.name)?,
+            sha256: mirror.sha256,
+            pinned_by: Principal::parse(mirror.pinned_by)?,
+            created_s: mirror.created_s,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct VaultMirror<'a> {
+    name: &'a str,
+    backend: &'a str,
+    hsm_backend: Option<&'a str>,
+    soft_delete_days: u16,
+    purge_protection: bool,
+    created_s: i64,
+}
+
+impl Record for Vault {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        encode_mirror(&VaultMirror {
+            name: self.name.as_str(),
+            backend: self.backend.as_str(),
+            hsm_backend: self.hsm_backend.as_ref().map(BackendName::as_str),
+            soft_delete_days: self.soft_delete_days,
+            purge_protection: self.purge_protection,
+            created_s: self.created_s,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mirror: VaultMirror<'_> = decode_mirror(bytes)?;
+        Ok(Self {
+            name: VaultName::parse(mirror.name)?,
+            backend: BackendName::parse(mirror.backend)?,
+            hsm_backend: mirror.hsm_backend.map(BackendName::parse).transpose()?,
+            soft_delete_days: mirror.soft_delete_days,
+            purge_protection: mirror.purge_protection,
+            created_s: mirror.created_s,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin() -> Pin {
+        Pin {
+            name: AnchorName::parse("esx1").unwrap(),
+            sha256: [7; 32],
+            pinned_by: Principal::parse("local/uid:0").unwrap(),
+            created_s: 1,
+        }
+    }
+
+    #[test]
+    fn a_record_of_a_later_format_is_refused_by_its_number() {
+        let mut bytes = pin().encode().unwrap();
+        assert_eq!(Pin::decode(&bytes).unwrap(), pin());
+        bytes[0] = 2;
+        assert!(matches!(Pin::decode(&bytes), Err(DecodeError::Format(2))));
+        assert!(matches!(Pin::decode(&[]), Err(DecodeError::Empty)));
+        assert!(matches!(Pin::decode(&bytes[..1]), Err(DecodeError::Format(2))));
+        assert!(matches!(Pin::decode(&[FORMAT, 1]), Err(DecodeError::Layout(_))));
+    }
+
+    #[test]
+    fn every_key_operation_has_a_bit_of_its_own() {
+        let all = KeyOperation::ALL.iter().fold(0, |bits, one| bits | operation_bit(*one));
+        assert_eq!(all.count_ones() as usize, KeyOperation::ALL.len());
+    }
+}

@@ -1,0 +1,140 @@
+//! What stands in the clear beside a sealed record: numbers and keyed hashes, never a name.
+
+use rusqlite::Row;
+
+use crate::refuse::StoreError;
+
+/// What a record is; the number is its kind on disk and is never reused for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    Key = 1,
+    Material = 2,
+    Grant = 3,
+    Pin = 4,
+    Vault = 5,
+}
+
+impl Kind {
+    pub const fn of_number(number: i64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Key),
+            2 => Some(Self::Material),
+            3 => Some(Self::Grant),
+            4 => Some(Self::Pin),
+            5 => Some(Self::Vault),
+            _ => None,
+        }
+    }
+}
+
+/// A record's place: the first 16 bytes of a keyed hash of its kind and names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(pub [u8; 16]);
+
+impl RecordId {
+    /// The parent of a record that has none.
+    pub const NONE: Self = Self([0; 16]);
+}
+
+/// A row of the table `mark`. Every bit of it is bound to the sealed body and counted in the store's tally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub kind: Kind,
+    pub id: RecordId,
+    /// A key's vault, a material's key; otherwise [`RecordId::NONE`].
+    pub parent: RecordId,
+    /// False for a soft-deleted key.
+    pub live: bool,
+    /// The rank at which the record was first written; never given twice in the life of a store.
+    pub seq: i64,
+    /// Counts the writes of this record, from 1.
+    pub revision: i64,
+    /// Random for each write. Without it a write that failed, and whose bytes may still lie in the log, could be passed
+    /// off as the write that took its revision afterwards.
+    pub stamp: i64,
+}
+
+/// Size in bytes of a mark as it is bound and counted.
+pub const MARK_BYTES: usize = 1 + 16 + 16 + 1 + 8 + 8 + 8;
+
+impl Mark {
+    /// The columns that [`Mark::of_row`] reads, in its order.
+    pub const COLUMNS: &str = "mark.kind, mark.id, mark.parent, mark.live, mark.seq, mark.revision, mark.stamp";
+
+    /// Reads the first seven columns; none when they hold what no store ever wrote.
+    ///
+    /// # Errors
+    /// A column has another type or size, or SQLite fails.
+    pub fn of_row(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
+        let (Some(kind), live) = (Kind::of_number(row.get(0)?), row.get::<_, i64>(3)?) else { return Ok(None) };
+        if !matches!(live, 0 | 1) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            kind,
+            id: RecordId(row.get(1)?),
+            parent: RecordId(row.get(2)?),
+            live: live == 1,
+            seq: row.get(4)?,
+            revision: row.get(5)?,
+            stamp: row.get(6)?,
+        }))
+    }
+
+    /// The refusal of a row that no store ever wrote.
+    pub fn never_written() -> StoreError {
+        StoreError::Altered("a row's mark holds what keybroker never writes".to_owned())
+    }
+
+    /// All of the mark, every field at its own place.
+    pub fn bytes(&self) -> [u8; MARK_BYTES] {
+        let mut bytes = [0; MARK_BYTES];
+        bytes[0] = self.kind as u8;
+        bytes[1..17].copy_from_slice(&self.id.0);
+        bytes[17..33].copy_from_slice(&self.parent.0);
+        bytes[33] = u8::from(self.live);
+        bytes[34..42].copy_from_slice(&self.seq.to_be_bytes());
+        bytes[42..50].copy_from_slice(&self.revision.to_be_bytes());
+        bytes[50..].copy_from_slice(&self.stamp.to_be_bytes());
+        bytes
+    }
+
+    /// A key's entry in the index `listing`; none for what is not listed.
+    pub fn listed(&self) -> Option<Listed> {
+        (self.kind == Kind::Key).then_some(Listed { parent: self.parent, live: self.live, seq: self.seq, id: self.id })
+    }
+}
+
+/// An entry of the index `listing`, in the index's own order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    pub parent: RecordId,
+    pub live: bool,
+    pub seq: i64,
+    pub id: RecordId,
+}
+
+impl Listed {
+    /// Reads the columns parent, live, seq and id; none when they hold what no store ever wrote.
+    ///
+    /// # Errors
+    /// A column has another type or size, or SQLite fails.
+    pub fn of_row(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
+        let live = row.get::<_, i64>(1)?;
+        if !matches!(live, 0 | 1) {
+            return Ok(None);
+        }
+        Ok(Some(Self { parent: RecordId(row.get(0)?), live: live == 1, seq: row.get(2)?, id: RecordId(row.get(3)?) }))
+    }
+
+    /// All of the entry, every field at its own place.
+    pub fn bytes(&self) -> [u8; 41] {
+        let mut bytes = [0; 41];
+        bytes[..16].copy_from_slice(&self.parent.0);
+        bytes[16] = u8::from(self.live);
+        bytes[17..25].copy_from_slice(&self.seq.to_be_bytes());
+        bytes[25..].copy_from_slice(&self.id.0);
+        bytes
+    }
+}

@@ -1,0 +1,265 @@
+//! The one writer: a thread that owns the connection, and puts commits that wait together into one transaction.
+
+use std::sync::Arc;
+
+use broker_core::key::KeyState;
+use broker_core::port::{Change, CommitError};
+use broker_core::refusal::Failure;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cache::{Opened, RecordCache};
+use crate::keyring::Keyring;
+use crate::record::Record;
+use crate::refuse::StoreError;
+use crate::row::{Kind, Mark, RecordId};
+use crate::state::{Published, State};
+
+/// Commits that wait for the writer; one more waits outside.
+pub const QUEUE_COMMITS_MAX: usize = 256;
+/// Commits that share one transaction and one sync.
+const GROUP_COMMITS_MAX: usize = 128;
+
+/// What must hold of the row that is there, for a write to happen.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    /// Put: the stored revision is one less; 1 means that there is none.
+    Follow { revision: u64 },
+    /// Put: there is none.
+    Once,
+    /// Put, whatever was there.
+    Replace,
+    /// Take away; nothing to do when there is none.
+    Drop,
+}
+
+/// One change, ready to be sealed: all that can be done outside the writer's thread is done.
+#[derive(Debug)]
+pub struct Write {
+    kind: Kind,
+    id: RecordId,
+    parent: RecordId,
+    live: bool,
+    rule: Rule,
+    body: Vec<u8>,
+    opened: Option<Opened>,
+}
+
+impl Write {
+    /// # Errors
+    /// A record does not encode: a bug.
+    pub fn of_change(change: &Change, keyring: &Keyring) -> Result<Self, StoreError> {
+        let unlisted =
+            |kind, id, rule, body| Self { kind, id, parent: RecordId::NONE, live: true, rule, body, opened: None };
+        Ok(match change {
+            Change::DropGrant(id) => unlisted(Kind::Grant, keyring.grant_id(*id), Rule::Drop, Vec::new()),
+            Change::DropPin(name) => unlisted(Kind::Pin, keyring.pin_id(name), Rule::Drop, Vec::new()),
+            Change::PutGrant(grant) => {
+                unlisted(Kind::Grant, keyring.grant_id(grant.id), Rule::Replace, grant.encode()?)
+            }
+            Change::PutKey(key) => Self {
+                kind: Kind::Key,
+                id: keyring.key_id(&key.vault, &key.name),
+                parent: keyring.vault_id(&key.vault),
+                live: key.state == KeyState::Live,
+                rule: Rule::Follow { revision: key.revision },
+                body: key.encode()?,
+                opened: Some(Opened::Key(Arc::clone(key))),
+            },
+            Change::PutMaterial { vault, key, version, material } => Self {
+                kind: Kind::Material,
+                id: keyring.material_id(vault, key, *version),
+                parent: keyring.key_id(vault, key),
+                live: true,
+                rule: Rule::Once,
+                body: material.encode()?,
+                opened: Some(Opened::Material(Arc::clone(material))),
+            },
+            Change::PutPin(pin) => unlisted(Kind::Pin, keyring.pin_id(&pin.name), Rule::Replace, pin.encode()?),
+            Change::PutVault(vault) => {
+                unlisted(Kind::Vault, keyring.vault_id(&vault.name), Rule::Replace, vault.encode()?)
+            }
+        })
+    }
+}
+
+/// A commit on its way to the writer.
+pub struct Commit {
+    pub writes: Vec<Write>,
+    pub answer: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// Whether a commit's writes were carried out within the transaction.
+enum Verdict {
+    Done,
+    /// A key's revision is not the one that follows.
+    Stale,
+    /// What must be new is there already.
+    Taken,
+}
+
+/// Owns the connection that writes.
+pub struct Writer {
+    pub connection: Connection,
+    pub keyring: Arc<Keyring>,
+    pub cache: Arc<RecordCache>,
+    pub state: State,
+    pub published: Arc<Published>,
+}
+
+impl Writer {
+    /// Serves commits until every sender is gone.
+    pub fn run(mut self, mut queue: mpsc::Receiver<Commit>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP_COMMITS_MAX
+                && let Ok(next) = queue.try_recv()
+            {
+                group.push(next);
+            }
+            self.serve(group);
+        }
+    }
+
+    fn serve(&mut self, mut group: Vec<Commit>) {
+        match self.carry_out(&group) {
+            Ok(verdicts) => {
+                for (commit, verdict) in group.into_iter().zip(verdicts) {
+                    let answer = match verdict {
+                        Verdict::Done => Ok(()),
+                        Verdict::Stale => Err(CommitError::Stale),
+                        Verdict::Taken => {
+                            Err(CommitError::Failed(Failure::internal("a record that is written once exists already")))
+                        }
+                    };
+                    // Whoever asked may have gone; what was committed stays.
+                    let _gone = commit.answer.send(answer);
+                }
+            }
+            Err(error) if group.len() == 1 => {
+                tracing::error!(%error, "a commit failed");
+                if let Some(commit) = group.pop() {
+                    let _gone = commit.answer.send(Err(CommitError::Failed(error.into())));
+                }
+            }
+            // One commit that does not fit must not take its neighbours with it.
+            Err(_) => group.into_iter().for_each(|commit| self.serve(vec![commit])),
+        }
+    }
+
+    /// One transaction for the whole group: durable, and in the cache, when it returns.
+    fn carry_out(&mut self, group: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
+        let mut state = self.state;
+        let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut verdicts = Vec::with_capacity(group.len());
+        for commit in group {
+            let savepoint = transaction.savepoint()?;
+            let mut next = state;
+            let verdict = write_all(&savepoint, &self.keyring, &mut next, &commit.writes)?;
+            if matches!(verdict, Verdict::Done) {
+                savepoint.commit()?;
+                state = next;
+            } else {
+                savepoint.finish()?;
+            }
+            verdicts.push(verdict);
+        }
+        if !verdicts.iter().any(|verdict| matches!(verdict, Verdict::Done)) {
+            transaction.rollback()?;
+            return Ok(verdicts);
+        }
+        state.generation += 1;
+        state.store(&transaction, &self.keyring)?;
+        transaction.commit()?;
+        self.state = state;
+        for (commit, verdict) in group.iter().zip(&verdicts) {
+            if matches!(verdict, Verdict::Done) {
+                self.show(&commit.writes);
+            }
+        }
+        self.published.set(&state);
+        Ok(verdicts)
+    }
+
+    fn show(&self, writes: &[Write]) {
+        for write in writes {
+            if let Some(opened) = &write.opened {
+                self.cache.committed(write.id, opened.clone());
+            }
+        }
+    }
+}
+
+fn write_all(
+    connection: &Connection,
+    keyring: &Keyring,
+    state: &mut State,
+    writes: &[Write],
+) -> Result<Verdict, StoreError> {
+    for write in writes {
+        let stored = stored_mark(connection, write.kind, write.id)?;
+        match (write.rule, &stored) {
+            (Rule::Follow { revision }, stored) if !follows(revision, stored.as_ref()) => return Ok(Verdict::Stale),
+            (Rule::Once, Some(_)) => return Ok(Verdict::Taken),
+            (Rule::Drop, None) => {}
+            (Rule::Drop, Some(mark)) => {
+                state.forget(keyring, mark);
+                connection
+                    .prepare_cached("DELETE FROM mark WHERE kind = ?1 AND id = ?2")?
+                    .execute(params![mark.kind as u8, mark.id.0])?;
+                connection.prepare_cached("DELETE FROM body WHERE seq = ?1")?.execute([mark.seq])?;
+            }
+            (Rule::Follow { .. } | Rule::Once | Rule::Replace, stored) => {
+                put(connection, keyring, state, write, stored.as_ref())?;
+            }
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+fn follows(revision: u64, stored: Option<&Mark>) -> bool {
+    let stored = stored.map_or(0, |mark| mark.revision);
+    i64::try_from(revision).is_ok_and(|revision| stored.checked_add(1) == Some(revision))
+}
+
+fn stored_mark(connection: &Connection, kind: Kind, id: RecordId) -> Result<Option<Mark>, StoreError> {
+    let sql = format!("SELECT {} FROM mark WHERE kind = ?1 AND id = ?2", Mark::COLUMNS);
+    let found = connection.prepare_cached(&sql)?.query_row(params![kind as u8, id.0], Mark::of_row).optional()?;
+    found.map(|mark| mark.ok_or_else(Mark::never_written)).transpose()
+}
+
+fn put(
+    connection: &Connection,
+    keyring: &Keyring,
+    state: &mut State,
+    write: &Write,
+    stored: Option<&Mark>,
+) -> Result<(), StoreError> {
+    let mark = Mark {
+        kind: write.kind,
+        id: write.id,
+        parent: write.parent,
+        live: write.live,
+        seq: stored.map_or_else(|| state.take_seq(), |mark| mark.seq),
+        revision: stored.map_or(1, |mark| mark.revision + 1),
+        stamp: keyring.stamp()?,
+    };
+    if let Some(stored) = stored {
+        state.forget(keyring, stored);
+    }
+    state.count(keyring, &mark);
+    let sealed = keyring.seal_record(&mark, &write.body)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO mark (kind, id, parent, live, seq, revision, stamp) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (kind, id) DO UPDATE SET
+             parent = excluded.parent, live = excluded.live, revision = excluded.revision, stamp = excluded.stamp",
+        )?
+        .execute(params![mark.kind as u8, mark.id.0, mark.parent.0, mark.live, mark.seq, mark.revision, mark.stamp])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO body (seq, sealed) VALUES (?1, ?2) ON CONFLICT (seq) DO UPDATE SET sealed = excluded.sealed",
+        )?
+        .execute(params![mark.seq, sealed])?;
+    Ok(())
+}

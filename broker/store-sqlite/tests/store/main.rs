@@ -1,0 +1,11 @@
+//! The store from outside: what it keeps, what it refuses, what it survives.
+#![allow(clippy::unwrap_used)]
+
+mod commits;
+mod crash;
+mod disk_full;
+mod measure;
+mod opening;
+mod round_trip;
+mod sample;
+mod tampering;

@@ -1,0 +1,225 @@
+//! A store in memory that keeps every promise of the port, and breaks the one it is told to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use broker_core::grant::{Grant, GrantId};
+use broker_core::key::{KeyRecord, KeyState, Material};
+use broker_core::name::{AnchorName, KeyName, KeyVersion, VaultName};
+use broker_core::port::{Change, CommitError, Later, Page, Standing, Store};
+use broker_core::refusal::{Failure, Refusal};
+use broker_core::vault::{Pin, Vault};
+
+use crate::Gate;
+
+/// Records in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    /// Close it to hold commits before they happen.
+    pub commit_gate: Gate,
+    /// Close it to hold reads of records before they look.
+    pub read_gate: Gate,
+    kept: Mutex<Kept>,
+    fails_all: AtomicBool,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Kept {
+    grants: BTreeMap<GrantId, Grant>,
+    pins: BTreeMap<AnchorName, Pin>,
+    vaults: BTreeMap<VaultName, Vault>,
+    /// Each with its place in listings: the order in which keys were first made.
+    keys: BTreeMap<(VaultName, KeyName), (u64, Arc<KeyRecord>)>,
+    materials: BTreeMap<(VaultName, KeyName, KeyVersion), Arc<Material>>,
+    places: u64,
+    commits: usize,
+    /// Counted as `commits` is.
+    fails_at: Option<usize>,
+}
+
+impl MemoryStore {
+    /// The commit after `skip` more fails (0: the next one), and changes nothing; those after it succeed.
+    pub fn fail_commit_after(&self, skip: usize) {
+        let mut kept = self.kept();
+        kept.fails_at = Some(kept.commits + skip);
+    }
+
+    /// Whether every call fails from now on.
+    pub fn fail_all(&self, fails: bool) {
+        self.fails_all.store(fails, Ordering::SeqCst);
+    }
+
+    /// How many commits were tried, those that failed or were stale among them.
+    #[must_use]
+    pub fn commits_tried(&self) -> usize {
+        self.kept().commits
+    }
+
+    /// A key's record as it is kept now.
+    #[must_use]
+    pub fn peek(&self, vault: &VaultName, key: &KeyName) -> Option<Arc<KeyRecord>> {
+        self.kept().keys.get(&(vault.clone(), key.clone())).map(|(_, record)| Arc::clone(record))
+    }
+
+    /// Puts a record there behind the broker's back, as another broker on the same store would: a state no verb of this
+    /// broker leads to yet.
+    pub fn overwrite(&self, record: KeyRecord) {
+        let mut kept = self.kept();
+        let id = (record.vault.clone(), record.name.clone());
+        let place = kept.place_of(&id);
+        kept.keys.insert(id, (place, Arc::new(record)));
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(&self) -> Result<MutexGuard<'_, Kept>, Failure> {
+        if self.fails_all.load(Ordering::SeqCst) {
+            return Err(broken());
+        }
+        Ok(self.kept())
+    }
+}
+
+fn broken() -> Failure {
+    Failure::caused(Refusal::StoreUnavailable, "the memory store was told to fail")
+}
+
+impl Kept {
+    fn place_of(&mut self, id: &(VaultName, KeyName)) -> u64 {
+        if let Some((place, _)) = self.keys.get(id) {
+            return *place;
+        }
+        self.places += 1;
+        self.places
+    }
+
+    fn apply(&mut self, change: Change) -> Result<(), CommitError> {
+        match change {
+            Change::DropGrant(id) => drop(self.grants.remove(&id)),
+            Change::DropPin(name) => drop(self.pins.remove(&name)),
+            Change::PutGrant(grant) => drop(self.grants.insert(grant.id, grant)),
+            Change::PutKey(record) => {
+                let id = (record.vault.clone(), record.name.clone());
+                let before = self.keys.get(&id).map_or(0, |(_, kept)| kept.revision);
+                if record.revision != before + 1 {
+                    return Err(CommitError::Stale);
+                }
+                let place = self.place_of(&id);
+                self.keys.insert(id, (place, record));
+            }
+            Change::PutMaterial { vault, key, version, material } => {
+                if self.materials.insert((vault, key, version), material).is_some() {
+                    return Err(CommitError::Failed(Failure::internal("material is written once")));
+                }
+            }
+            Change::PutPin(pin) => drop(self.pins.insert(pin.name.clone(), pin)),
+            Change::PutVault(vault) => drop(self.vaults.insert(vault.name.clone(), vault)),
+        }
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {
+    fn standing(&self) -> Later<'_, Result<Standing, Failure>> {
+        Box::pin(async {
+            let kept = self.look()?;
+            Ok(Standing {
+                grants: kept.grants.values().cloned().collect(),
+                pins: kept.pins.values().cloned().collect(),
+                vaults: kept.vaults.values().cloned().collect(),
+            })
+        })
+    }
+
+    fn key<'a>(&'a self, vault: &'a VaultName, key: &'a KeyName) -> Later<'a, Result<Option<Arc<KeyRecord>>, Failure>> {
+        Box::pin(async {
+            self.read_gate.pass().await;
+            Ok(self.look()?.keys.get(&(vault.clone(), key.clone())).map(|(_, record)| Arc::clone(record)))
+        })
+    }
+
+    fn material<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        key: &'a KeyName,
+        version: KeyVersion,
+    ) -> Later<'a, Result<Arc<Material>, Failure>> {
+        Box::pin(async move {
+            let material = self.look()?.materials.get(&(vault.clone(), key.clone(), version)).cloned();
+            material.ok_or_else(|| Failure::internal(format!("no material for version {version} of /{vault}/{key}")))
+        })
+    }
+
+    fn keys<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        deleted: bool,
+        after: Option<u64>,
+        most: usize,
+    ) -> Later<'a, Result<Page<Arc<KeyRecord>>, Failure>> {
+        Box::pin(async move {
+            let mut rows: Vec<(u64, Arc<KeyRecord>)> = self
+                .look()?
+                .keys
+                .values()
+                .filter(|(place, record)| {
+                    record.vault == *vault
+                        && matches!(record.state, KeyState::Deleted { .. }) == deleted
+                        && after.is_none_or(|after| *place > after)
+                })
+                .cloned()
+                .collect();
+            rows.sort_by_key(|(place, _)| *place);
+            let more = rows.len() > most;
+            rows.truncate(most);
+            let next = rows.last().filter(|_| more).map(|(place, _)| *place);
+            Ok(Page { items: rows.into_iter().map(|(_, record)| record).collect(), next })
+        })
+    }
+
+    fn commit(&self, changes: Vec<Change>) -> Later<'_, Result<(), CommitError>> {
+        Box::pin(async {
+            self.commit_gate.pass().await;
+            let mut kept = self.look().map_err(CommitError::Failed)?;
+            let number = kept.commits;
+            kept.commits += 1;
+            if kept.fails_at == Some(number) {
+                return Err(CommitError::Failed(broken()));
+            }
+            // On a copy, so that a change that fails takes those before it along.
+            let mut next = kept.clone();
+            changes.into_iter().try_for_each(|change| next.apply(change))?;
+            *kept = next;
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store_questions::{self, QUESTIONS};
+
+    #[test]
+    fn the_memory_store_answers_every_question_rightly() {
+        for (name, question) in QUESTIONS {
+            let answered = std::panic::catch_unwind(|| question(Arc::new(MemoryStore::default())));
+            assert!(answered.is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_commit_told_to_fail_changes_nothing_and_the_next_succeeds() {
+        let store = MemoryStore::default();
+        store.fail_commit_after(1);
+        let commit = |text: &str| crate::run(store.commit(vec![Change::PutVault(store_questions::vault(text))]));
+        commit("vault1").unwrap();
+        assert!(matches!(commit("vault2"), Err(CommitError::Failed(_))));
+        commit("vault3").unwrap();
+        let names: Vec<_> = crate::run(store.standing()).unwrap().vaults.into_iter().map(|vault| vault.name).collect();
+        assert_eq!(names, [crate::vault_name("vault1"), crate::vault_name("vault3")]);
+    }
+}
