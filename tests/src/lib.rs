@@ -1,1 +1,20 @@
-//! 
+//! Drives the real binary from outside, with other people's clients, and breaks things.
+#![allow(clippy::unwrap_used)] // whatever goes wrong in here is a failed test
+
+mod artefact;
+mod broker;
+mod https;
+mod keyvault;
+mod metrics;
+mod pki;
+mod setup;
+mod wait;
+
+pub use artefact::{guest, js_clients, keybroker, node, python, tests_folder};
+pub use broker::Broker;
+pub use https::{Answer, Client, Connection, Request};
+pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};
+pub use metrics::Metrics;
+pub use pki::{Authority, Identity, Leaf, days_from_now};
+pub use setup::{ADMIN, ClientCa, SUFFIX, Setup, TRUST_DOMAIN};
+pub use wait::{WAIT_MAX, eventually, finished, run};

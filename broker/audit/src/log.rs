@@ -56,11 +56,20 @@ struct Queue {
 }
 
 impl Shared {
-    /// All that waits, once something does; none when the log is closed.
-    pub fn take(&self) -> Option<Vec<Pending>> {
+    /// All that waits, once something does; none when the log is closed. Nothing may wait yet after `patience`, where there
+    /// is one.
+    pub fn take(&self, patience: Option<Duration>) -> Option<Vec<Pending>> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         while queue.waiting.is_empty() && !queue.closed {
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let Some(patience) = patience else {
+                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (held, waited) = self.filled.wait_timeout(queue, patience).unwrap_or_else(PoisonError::into_inner);
+            queue = held;
+            if waited.timed_out() && !queue.closed {
+                return Some(std::mem::take(&mut queue.waiting));
+            }
         }
         let batch = std::mem::take(&mut queue.waiting);
         (!batch.is_empty()).then_some(batch)

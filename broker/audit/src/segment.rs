@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// How much of the file's end is read to find the last entry; an entry is far shorter.
 const TAIL_BYTES: u64 = 256 * 1024;
+/// What a probe writes: more than an entry takes, and a block of any file system's.
+const PROBE_BYTES: usize = 4096;
 const NAME: &str = "segment-00000001.jsonl";
 
 /// Why the audit log cannot be opened.
@@ -62,15 +64,30 @@ impl Segment {
 
     /// Appends whole lines and makes them durable, all or (as far as any reader is concerned) none.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.ragged {
-            self.file.set_len(self.durable_bytes)?;
-            self.ragged = false;
-        }
+        self.cut_ragged_end()?;
         self.ragged = true;
         self.file.write_all(lines)?;
         self.file.sync_data()?;
         self.ragged = false;
         self.durable_bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Whether entries could be appended now: writes blanks, makes them durable, and takes them back. A crash in between
+    /// leaves a half-written line, which `open` cuts off.
+    pub fn probe(&mut self) -> io::Result<()> {
+        self.cut_ragged_end()?;
+        self.ragged = true;
+        self.file.write_all(&[b' '; PROBE_BYTES])?;
+        self.file.sync_data()?;
+        self.cut_ragged_end()
+    }
+
+    fn cut_ragged_end(&mut self) -> io::Result<()> {
+        if self.ragged {
+            self.file.set_len(self.durable_bytes)?;
+            self.ragged = false;
+        }
         Ok(())
     }
 

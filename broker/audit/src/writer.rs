@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -15,11 +16,15 @@ pub struct Pending {
     pub done: oneshot::Sender<bool>,
 }
 
+/// How often a log that cannot be written is tried again when no request does: whoever sends requests may be waiting for the
+/// broker to call itself ready.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
 /// Runs until the log is closed and nothing waits any more.
 pub fn run(shared: &Arc<Shared>, mut segment: Segment, mut sequence: u64) {
     let mut lines = Vec::new();
     let mut failing = false;
-    while let Some(batch) = shared.take() {
+    while let Some(batch) = shared.take(failing.then_some(PROBE_EVERY)) {
         lines.clear();
         let mut next = sequence;
         for pending in &batch {
@@ -28,7 +33,8 @@ pub fn run(shared: &Arc<Shared>, mut segment: Segment, mut sequence: u64) {
             lines.extend_from_slice(&pending.body);
             lines.push(b'\n');
         }
-        let durable = match segment.append(&lines) {
+        let written = if batch.is_empty() { segment.probe() } else { segment.append(&lines) };
+        let durable = match written {
             Ok(()) => true,
             Err(error) => {
                 if !failing {
@@ -37,14 +43,14 @@ pub fn run(shared: &Arc<Shared>, mut segment: Segment, mut sequence: u64) {
                 false
             }
         };
-        if durable {
+        if durable && failing {
+            tracing::info!(file = %segment.path().display(), "the audit log can be written again");
+        }
+        if durable && !batch.is_empty() {
             sequence = next;
             shared.entries.fetch_add(batch.len() as u64, Ordering::Relaxed);
             shared.syncs.fetch_add(1, Ordering::Relaxed);
-            if failing {
-                tracing::info!(file = %segment.path().display(), "the audit log can be written again");
-            }
-        } else {
+        } else if !durable && !batch.is_empty() {
             shared.failures.fetch_add(1, Ordering::Relaxed);
         }
         failing = !durable;

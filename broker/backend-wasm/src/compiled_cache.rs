@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use broker_core::name::BackendName;
@@ -80,12 +80,13 @@ impl CompiledCache {
         found
     }
 
-    /// Writes the component to the folder, in one step: half a file is never seen.
+    /// Writes the component to the folder, which is made if need be, in one step: half a file is never seen.
     ///
     /// # Errors
     /// wasmtime cannot serialise it, or the folder takes no file.
     pub fn keep(&self, name: &CompiledName, component: &Component) -> wasmtime::Result<()> {
         let code = component.serialize()?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let unfinished = self.folder.join(format!("{}.{}.unfinished", name.0, std::process::id()));
         let written =
             self.write(&unfinished, name, &code).and_then(|()| fs::rename(&unfinished, self.folder.join(&name.0)));

@@ -32,7 +32,7 @@ pub struct Limits {
     pub handles_max: usize,
     /// The component's file.
     pub component_bytes_max: u64,
-    /// Parsed keys that are kept, by their weight of [`crate::key_cache::KEY_WEIGHT_BYTES`] and their sealed bytes.
+    /// Parsed keys that are kept, each reckoned as 8 KiB and its sealed bytes.
     pub key_cache_bytes_max: u64,
 }
 

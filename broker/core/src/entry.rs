@@ -1,5 +1,8 @@
 //! What is written down of every decision.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::algorithm::word_enum;
 use crate::name::{BackendName, KeyVersion, Principal, RequestId};
 use crate::verb::Operation;
@@ -27,8 +30,14 @@ word_enum! {
     }
 }
 
+/// What proved a principal, asked again when its request is decided: a certificate may have been revoked since.
+pub trait Proof: Send + Sync {
+    /// Whether it still proves the same principal.
+    fn holds(&self) -> bool;
+}
+
 /// Who asks, as what, from where.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Asker {
     pub request: RequestId,
     /// The caller's own id for it, at most 128 bytes of printable ASCII.
@@ -39,6 +48,14 @@ pub struct Asker {
     /// Address and port, or the socket's path.
     pub peer: String,
     pub front: Front,
+    /// None where nothing can end: the system's own tasks, and peers of the Unix socket.
+    pub proof: Option<Arc<dyn Proof>>,
+}
+
+impl fmt::Debug for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Asker({} by {} from {}, request {})", self.principal, self.front, self.peer, self.request)
+    }
 }
 
 /// One line of the audit. Holds no secret, and no text of the caller's that was not parsed into a name first.
@@ -64,5 +81,8 @@ pub struct Entry {
 pub enum Decision {
     Allowed,
     /// The refusal's word, and for a missing permission what exactly was missing.
-    Refused { reason: &'static str, missing: Option<String> },
+    Refused {
+        reason: &'static str,
+        missing: Option<String>,
+    },
 }

@@ -207,7 +207,12 @@ impl Policy {
                 _ => return Ok(Permit { principal: principal.clone(), scope, verb: PhantomData }),
             }
         }
-        Err(Refusal::Forbidden(Box::new(Missing { principal: principal.clone(), permission: V::PERMISSION, scope, why })))
+        Err(Refusal::Forbidden(Box::new(Missing {
+            principal: principal.clone(),
+            permission: V::PERMISSION,
+            scope,
+            why,
+        })))
     }
 
     fn of_principal(&self, principal: &Principal) -> impl Iterator<Item = &Arc<Grant>> {

@@ -146,7 +146,9 @@ impl VersionPatch {
 pub fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let too_long = |text: &str| text.chars().count() > TAG_CHARS_MAX;
     if tags.len() > TAGS_MAX {
-        return Err(Refusal::BadRequest { problem: format!("{} tags, but a key may have at most {TAGS_MAX}", tags.len()) });
+        return Err(Refusal::BadRequest {
+            problem: format!("{} tags, but a key may have at most {TAGS_MAX}", tags.len()),
+        });
     }
     if tags.iter().any(|(name, value)| too_long(name) || too_long(value)) {
         return Err(Refusal::BadRequest {

@@ -227,7 +227,9 @@ mod tests {
         for good in ["vault1", "a-b", "abc", "a23456789012345678901234"] {
             assert!(VaultName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "ab", "Vault1", "1vault", "vault-", "a--b", "a.b", "väult", "a23456789012345678901234x", "a/b", "..."] {
+        for bad in
+            ["", "ab", "Vault1", "1vault", "vault-", "a--b", "a.b", "väult", "a23456789012345678901234x", "a/b", "..."]
+        {
             assert!(VaultName::parse(bad).is_err(), "{bad}");
         }
     }
@@ -242,10 +244,24 @@ mod tests {
 
     #[test]
     fn a_principal_says_who_vouches_for_it() {
-        for good in ["corp/uri:spiffe://td/host/1", "corp/dns:a.b", "pin/vcenter", "local/uid:0", "system/rotation", "c/cn:x"] {
+        for good in
+            ["corp/uri:spiffe://td/host/1", "corp/dns:a.b", "pin/vcenter", "local/uid:0", "system/rotation", "c/cn:x"]
+        {
             assert!(Principal::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "corp", "corp/", "corp/dns:", "corp/ip:1", "Corp/dns:a", "pin/a b", "local/uid:01", "local/gid:0", "corp/dns:a\nb", "corp/dns:a\"b"] {
+        for bad in [
+            "",
+            "corp",
+            "corp/",
+            "corp/dns:",
+            "corp/ip:1",
+            "Corp/dns:a",
+            "pin/a b",
+            "local/uid:01",
+            "local/gid:0",
+            "corp/dns:a\nb",
+            "corp/dns:a\"b",
+        ] {
             assert!(Principal::parse(bad).is_err(), "{bad}");
         }
     }

@@ -151,9 +151,9 @@ impl Role {
             Self::CryptoOfficer => ON_KEYS,
             Self::CryptoServiceEncryptionUser => PermissionSet::of(&[Get, WrapKey, UnwrapKey]),
             Self::CryptoServiceReleaseUser => PermissionSet::of(&[Release]),
-            Self::CryptoUser => PermissionSet::of(&[
-                Get, List, Update, Backup, Encrypt, Decrypt, WrapKey, UnwrapKey, Sign, Verify,
-            ]),
+            Self::CryptoUser => {
+                PermissionSet::of(&[Get, List, Update, Backup, Encrypt, Decrypt, WrapKey, UnwrapKey, Sign, Verify])
+            }
             Self::PurgeOperator => PermissionSet::of(&[Purge]),
             Self::Reader => PermissionSet::of(&[Get, List]),
         }

@@ -94,7 +94,8 @@ pub trait Backend: Send + Sync {
     fn capabilities(&self) -> &Capabilities;
 
     /// Makes a new version.
-    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec) -> Later<'_, Result<Generated, Failure>>;
+    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec)
+    -> Later<'_, Result<Generated, Failure>>;
 
     /// Wraps 1 to 65 536 bytes under one version.
     fn wrap_key<'a>(
@@ -129,7 +130,12 @@ pub enum Change {
     /// Replaces the record whose revision is one less; revision 1 is a new key.
     PutKey(Arc<KeyRecord>),
     /// Written once, never replaced.
-    PutMaterial { vault: VaultName, key: KeyName, version: KeyVersion, material: Arc<Material> },
+    PutMaterial {
+        vault: VaultName,
+        key: KeyName,
+        version: KeyVersion,
+        material: Arc<Material>,
+    },
     PutPin(CertificatePin),
     PutVault(Vault),
 }

@@ -11,47 +11,95 @@ use crate::permission::Permission;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The key's kind cannot carry out this algorithm, or the backend does not serve it.
-    AlgorithmUnsupported { algorithm: String, by: String },
+    AlgorithmUnsupported {
+        algorithm: String,
+        by: String,
+    },
     /// The decision could not be written down, so nothing is served.
     AuditUnavailable,
     /// As many calls as the backend may have are under way.
-    BackendBusy { backend: BackendName },
+    BackendBusy {
+        backend: BackendName,
+    },
     /// The backend did not answer in time, and its call was ended.
-    BackendDeadline { backend: BackendName },
+    BackendDeadline {
+        backend: BackendName,
+    },
     /// The backend broke its limits or its contract, and its call was ended.
-    BackendFaulty { backend: BackendName },
+    BackendFaulty {
+        backend: BackendName,
+    },
     /// The backend must be set up or backed up first.
-    BackendNotReady { backend: BackendName },
+    BackendNotReady {
+        backend: BackendName,
+    },
     /// The backend cannot serve now.
-    BackendUnavailable { backend: BackendName },
+    BackendUnavailable {
+        backend: BackendName,
+    },
     /// The request makes no sense; says which part and why.
-    BadRequest { problem: String },
+    BadRequest {
+        problem: String,
+    },
     /// The thing changed, or exists already, in a way that rules this request out.
-    Conflict { problem: String },
+    Conflict {
+        problem: String,
+    },
     /// No grant allows it.
     Forbidden(Box<Missing>),
+    /// What proved the principal was revoked, replaced or ran out since the connection began.
+    IdentityEnded {
+        principal: Principal,
+    },
     /// A bug on our side; the log has the rest under the request's id.
     Internal,
     /// `enabled` is false.
-    KeyDisabled { key: KeyName, version: KeyVersion },
+    KeyDisabled {
+        key: KeyName,
+        version: KeyVersion,
+    },
     /// The name belongs to a soft-deleted key.
-    KeyDeleted { key: KeyName },
+    KeyDeleted {
+        key: KeyName,
+    },
     /// Past `exp` (Unix seconds).
-    KeyExpired { key: KeyName, version: KeyVersion, exp_s: i64 },
-    KeyNotFound { key: KeyName, version: Option<KeyVersion> },
+    KeyExpired {
+        key: KeyName,
+        version: KeyVersion,
+        exp_s: i64,
+    },
+    KeyNotFound {
+        key: KeyName,
+        version: Option<KeyVersion>,
+    },
     /// Before `nbf` (Unix seconds).
-    KeyNotYetValid { key: KeyName, version: KeyVersion, nbf_s: i64 },
+    KeyNotYetValid {
+        key: KeyName,
+        version: KeyVersion,
+        nbf_s: i64,
+    },
     /// The key's own `key_ops` leave the operation out.
-    KeyOperationExcluded { key: KeyName, operation: &'static str },
+    KeyOperationExcluded {
+        key: KeyName,
+        operation: &'static str,
+    },
     /// Known, and not served.
-    NotImplemented { operation: String },
+    NotImplemented {
+        operation: String,
+    },
     /// Something named in an administrative request does not exist.
-    NotFound { what: String },
+    NotFound {
+        what: String,
+    },
     StoreUnavailable,
-    TooManyRequests { retry_after_s: u32 },
+    TooManyRequests {
+        retry_after_s: u32,
+    },
     /// The wrapped value does not open under this key: one word for every cryptographic reason.
     Unwrappable,
-    VaultNotFound { vault: VaultName },
+    VaultNotFound {
+        vault: VaultName,
+    },
 }
 
 /// What is missing for a request to be allowed.
@@ -93,6 +141,7 @@ impl Refusal {
             Self::BadRequest { .. } => "bad-request",
             Self::Conflict { .. } => "conflict",
             Self::Forbidden(_) => "forbidden",
+            Self::IdentityEnded { .. } => "identity-ended",
             Self::Internal => "internal",
             Self::KeyDeleted { .. } => "key-deleted",
             Self::KeyDisabled { .. } => "key-disabled",
@@ -130,6 +179,9 @@ impl fmt::Display for Refusal {
             Self::BackendUnavailable { backend } => write!(f, "backend {backend} cannot serve now; try again"),
             Self::BadRequest { problem } | Self::Conflict { problem } => f.write_str(problem),
             Self::Forbidden(missing) => missing.fmt(f),
+            Self::IdentityEnded { principal } => {
+                write!(f, "the certificate that proved principal {principal} is not trusted any more; connect again with one that is")
+            }
             Self::Internal => f.write_str("an error on the broker's side; the operator's log has it under this request id"),
             Self::KeyDeleted { key } => {
                 write!(f, "key {key} is deleted but recoverable: recover it, purge it, or use another name")
@@ -181,7 +233,10 @@ impl fmt::Display for Missing {
                 "principal {principal} lacks permission {permission} on {scope}: its grant begins at {not_before_s} (Unix seconds)"
             ),
             MissingWhy::Oneself => {
-                write!(f, "principal {principal} cannot grant {permission} on {scope} to itself; another administrator must")
+                write!(
+                    f,
+                    "principal {principal} cannot grant {permission} on {scope} to itself; another administrator must"
+                )
             }
             MissingWhy::NotHeld => write!(
                 f,

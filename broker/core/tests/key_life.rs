@@ -157,7 +157,8 @@ fn step(chance: &SeededChance, model: &mut Model, record: &mut KeyRecord, now_s:
     let (told, result) = match chance.below(6) {
         0 | 1 => {
             let next = version(chance.next());
-            let told = if model.bin.is_some() { Err("key-deleted") } else { Ok(model.ids.push(next.version)) };
+            let told = if model.bin.is_some() { Err("key-deleted") } else { Ok(()) };
+            model.ids.extend(told.is_ok().then_some(next.version));
             (told, record.with_version(next))
         }
         2 => {

@@ -49,7 +49,7 @@ pub struct Settings {
 }
 
 /// Who sent a request, as the connection proved it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AskerSeed {
     pub request: RequestId,
     pub principal: Principal,
@@ -57,6 +57,8 @@ pub struct AskerSeed {
     pub fingerprint_sha256: Option<[u8; 32]>,
     /// Address and port.
     pub peer: String,
+    /// What proved the principal.
+    pub proof: Option<Arc<dyn entry::Proof>>,
 }
 
 /// The front.
@@ -96,6 +98,7 @@ impl Front {
             fingerprint_sha256: seed.fingerprint_sha256,
             peer: seed.peer,
             front: entry::Front::Keyvault,
+            proof: seed.proof,
         };
         let operation = call.target.operation().word();
         match serve::serve(&self.broker, &asker, call).await {

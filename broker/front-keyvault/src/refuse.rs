@@ -126,6 +126,7 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         Refusal::BackendFaulty { .. } => shape(StatusCode::BAD_GATEWAY, "BadGateway"),
         Refusal::Conflict { .. } => CONFLICT,
         Refusal::Forbidden(_) => FORBIDDEN.inner("ForbiddenByRbac"),
+        Refusal::IdentityEnded { .. } => FORBIDDEN.inner("IdentityEnded"),
         Refusal::Internal => shape(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
         Refusal::KeyDeleted { .. } => CONFLICT.inner("ObjectIsDeletedButRecoverable"),
         Refusal::KeyDisabled { .. } => FORBIDDEN.inner("KeyDisabled"),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use broker_core::entry::Proof;
 use broker_core::refusal::Refusal;
 use broker_front_keyvault::{Answer, AskerSeed, Front, Label, Problem};
+use broker_identity::Session;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -35,6 +37,15 @@ pub struct Serving {
 #[error("the client's certificate is not trusted any more: {0}")]
 struct Distrusted(broker_identity::Denial);
 
+/// The connection's certificate, held against the trust in force.
+struct LiveProof(Arc<Session>);
+
+impl Proof for LiveProof {
+    fn holds(&self) -> bool {
+        self.0.recheck(UnixTime::now()).is_ok()
+    }
+}
+
 impl Serving {
     /// Serves a connection until the client leaves, trust in it ends, or the broker stops.
     pub async fn connection(self: Arc<Self>, known: Known) {
@@ -51,6 +62,7 @@ impl Serving {
                         principal: identity.principal.clone(),
                         fingerprint_sha256: Some(identity.fingerprint_sha256),
                         peer: peer.to_string(),
+                        proof: Some(Arc::new(LiveProof(session)) as Arc<dyn Proof>),
                     };
                     Ok::<_, Distrusted>(this.request(seed, request).await)
                 }

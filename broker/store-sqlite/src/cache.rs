@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use broker_core::algorithm::PublicKey;
-use broker_core::key::{KeyRecord, Material};
+use broker_core::key::{KeyRecord, Material, VersionRecord};
 use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::row::RecordId;
 
-/// What an entry costs beside its record: the cache's own slot, the `Arc` and the allocator's rounding.
-const ENTRY_BYTES: usize = 192;
-/// What a version costs beside its texts.
-const VERSION_BYTES: usize = 208;
-/// What a tag costs beside its texts.
-const TAG_BYTES: usize = 96;
+/// What an entry takes in the cache's own tables, and for the two counters of its `Arc`.
+const ENTRY_BYTES: usize = 112;
+/// A node of a `BTreeMap` of tags has room for eleven, used or not, and is on average two thirds full.
+const TAG_NODE_BYTES: usize = 11 * 2 * size_of::<String>() + 16;
+const TAGS_IN_NODE: usize = 7;
 
 /// A record as it is handed out.
 #[derive(Debug, Clone)]
@@ -104,7 +103,7 @@ impl Entry {
         let bytes = ENTRY_BYTES
             + match &opened {
                 Opened::Key(key) => key_bytes(key),
-                Opened::Material(material) => material.opaque.len() + public_bytes(&material.public),
+                Opened::Material(material) => material_bytes(material),
             };
         Self { opened, bytes: bytes as u64 }
     }
@@ -112,17 +111,36 @@ impl Entry {
 
 fn key_bytes(key: &KeyRecord) -> usize {
     let versions = key.versions.iter().map(|version| {
-        let tags = version.tags.iter().map(|(name, value)| TAG_BYTES + name.len() + value.len());
-        VERSION_BYTES + version.backend.as_str().len() + tags.sum::<usize>()
+        let nodes = version.tags.len().div_ceil(TAGS_IN_NODE) * allocated(TAG_NODE_BYTES);
+        let texts = version.tags.iter().map(|(name, value)| allocated(name.len()) + allocated(value.len()));
+        shared_text(version.backend.as_str()) + nodes + texts.sum::<usize>()
     });
-    size_of::<KeyRecord>() + key.vault.as_str().len() + key.name.as_str().len() + versions.sum::<usize>()
+    allocated(size_of::<KeyRecord>())
+        + shared_text(key.vault.as_str())
+        + shared_text(key.name.as_str())
+        + allocated(key.versions.capacity() * size_of::<VersionRecord>())
+        + versions.sum::<usize>()
 }
 
-fn public_bytes(public: &PublicKey) -> usize {
-    match public {
-        PublicKey::Ec { x: one, y: other } | PublicKey::Rsa { n: one, e: other } => one.len() + other.len(),
+fn material_bytes(material: &Material) -> usize {
+    let public = match &material.public {
+        PublicKey::Ec { x: one, y: other } | PublicKey::Rsa { n: one, e: other } => {
+            allocated(one.len()) + allocated(other.len())
+        }
         PublicKey::None => 0,
-    }
+    };
+    allocated(size_of::<Material>()) + allocated(material.opaque.len()) + public
+}
+
+/// An `Arc<str>`: two counters before the text.
+const fn shared_text(text: &str) -> usize {
+    allocated(16 + text.len())
+}
+
+/// What an allocator takes for so many bytes: its own word, and sizes in steps of 16 from 32 on.
+const fn allocated(bytes: usize) -> usize {
+    let rounded = (bytes + 8).next_multiple_of(16);
+    if rounded < 32 { 32 } else { rounded }
 }
 
 #[cfg(test)]

@@ -83,10 +83,7 @@ pub fn open(path: &Path, root: &Root) -> Result<OpenFile, OpenError> {
     let mut connection = schema::connect_writer(path)?;
     schema::bring_up_to_date(&mut connection)?;
     let (keyring, store_id) = unseal(&connection, root)?;
-    // One transaction, so that the state and the rows are of the same moment.
-    let snapshot = connection.transaction()?;
-    let state = State::load_checked(&snapshot, &keyring)?;
-    snapshot.finish()?;
+    let state = State::load_checked(&connection, schema::connect_reader(path)?, &keyring)?;
     Ok(OpenFile { connection, keyring, state, store_id, lock })
 }
 

@@ -38,5 +38,6 @@ pub fn asker(who: &str) -> Asker {
         fingerprint_sha256: None,
         peer: "127.0.0.1:1".to_owned(),
         front: Front::Keyvault,
+        proof: None,
     }
 }

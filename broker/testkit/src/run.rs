@@ -5,6 +5,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// A test that waits longer for one future waits for ever.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 struct Unpark(Thread);
 
@@ -15,15 +19,20 @@ impl Wake for Unpark {
 }
 
 /// Runs a future to its end, asleep while it waits.
+///
+/// # Panics
+/// After a minute: a deadlock should fail its test, not hang it.
 pub fn run<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
+    let began = Instant::now();
     loop {
         if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
             return answer;
         }
-        std::thread::park();
+        std::thread::park_timeout(WAIT_MAX.saturating_sub(began.elapsed()));
+        assert!(began.elapsed() < WAIT_MAX, "the future waits for ever");
     }
 }
 

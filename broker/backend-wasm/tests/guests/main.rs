@@ -1,5 +1,6 @@
 //! Real guests in the real room: what they may do, and what they may not.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout)] // what was measured, shown on request
 
 mod compiled_cache;
 mod frames;

@@ -1,5 +1,6 @@
 //! Ten thousand calls, alone in their process so that its memory can be measured.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout)] // what was measured, shown on request
 
 #[path = "../guests/plant.rs"]
 mod plant;

@@ -35,7 +35,12 @@ impl Deed<'_> {
     /// Leave to do the deed, or the refusal that names what is missing.
     pub fn permit<V: Verb>(&self) -> Result<Permit<V>, Failure> {
         debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
-        Ok(self.turn()?.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?)
+        let turn = self.turn()?;
+        // After the turn was taken: whoever ends the proof first and then waits for older turns misses no request.
+        if self.asker.proof.as_ref().is_some_and(|proof| !proof.holds()) {
+            return Err(Refusal::IdentityEnded { principal: self.asker.principal.clone() }.into());
+        }
+        Ok(turn.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?)
     }
 }
 

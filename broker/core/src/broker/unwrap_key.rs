@@ -84,7 +84,8 @@ impl Broker {
         }
         let unwrapped = backend.unwrap_key(permit, &candidates, ask.algorithm, &ask.value, &ask.extras).await?;
         let opened = candidates.get(unwrapped.candidate);
-        let version = opened.ok_or_else(|| Failure::internal("the backend opened with no candidate it was given"))?.version;
+        let version =
+            opened.ok_or_else(|| Failure::internal("the backend opened with no candidate it was given"))?.version;
         deed.version = Some(version);
         Ok(UnwrappedKey { version, secret: unwrapped.secret })
     }

@@ -47,9 +47,8 @@ impl Broker {
         let now_s = deed.now_s;
         record.with_patch(Some(picked), patch, now_s)?;
         self.intend(deed).await?;
-        let next = self
-            .change_key(deed, &vault.name, key, |record| record.with_patch(Some(picked), patch, now_s))
-            .await?;
+        let next =
+            self.change_key(deed, &vault.name, key, |record| record.with_patch(Some(picked), patch, now_s)).await?;
         let material = self.store.material(&vault.name, key, picked).await?;
         KeyView::of(vault, next, Some(picked), material)
     }

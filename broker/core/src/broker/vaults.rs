@@ -99,7 +99,12 @@ impl Broker {
         self.put_vault(deed, vault, desk).await
     }
 
-    async fn put_vault(&self, deed: &mut Deed<'_>, vault: Vault, desk: MutexGuard<'_, ()>) -> Result<Arc<Vault>, Failure> {
+    async fn put_vault(
+        &self,
+        deed: &mut Deed<'_>,
+        vault: Vault,
+        desk: MutexGuard<'_, ()>,
+    ) -> Result<Arc<Vault>, Failure> {
         self.intend(deed).await?;
         self.commit(vec![Change::PutVault(vault.clone())]).await?;
         let vault = Arc::new(vault);

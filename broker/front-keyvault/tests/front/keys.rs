@@ -259,6 +259,7 @@ fn an_answer_can_be_awaited_on_any_thread() {
         principal: principal(ADMIN),
         fingerprint_sha256: None,
         peer: String::new(),
+        proof: None,
     };
     check(&desk.front.answer(seed, request("GET", "/keys", "")));
 }

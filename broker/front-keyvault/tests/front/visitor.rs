@@ -65,6 +65,7 @@ impl Desk {
             principal: principal(who),
             fingerprint_sha256: Some([3; 32]),
             peer: "127.0.0.1:5".to_owned(),
+            proof: None,
         };
         heard(run(self.front.answer(seed, request)))
     }

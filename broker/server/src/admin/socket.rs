@@ -94,6 +94,7 @@ async fn converse(stream: UnixStream, broker: &Arc<Broker>) -> Result<()> {
             fingerprint_sha256: None,
             peer: "unix socket".to_owned(),
             front: Front::Admin,
+            proof: None,
         };
         let reply = match serde_json::from_slice::<Ask>(&line) {
             Ok(ask) => {

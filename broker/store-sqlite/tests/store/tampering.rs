@@ -138,7 +138,10 @@ async fn a_bent_header_is_refused() {
         ("UPDATE header SET store_id = x'00112233445566778899aabbccddeeff'", "does not open with this root key"),
         ("UPDATE header SET data_key = zeroblob(length(data_key))", "does not open with this root key"),
         ("UPDATE header SET root = x'07'", "altered outside keybroker"),
-        ("UPDATE header SET root = x'0100000000000000000000000000000000000000000000000000000000'", "altered outside keybroker"),
+        (
+            "UPDATE header SET root = x'0100000000000000000000000000000000000000000000000000000000'",
+            "altered outside keybroker",
+        ),
         ("UPDATE header SET store_id = x'00'", "altered outside keybroker"),
         ("DELETE FROM header", "not a keybroker store"),
     ];

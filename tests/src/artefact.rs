@@ -1,0 +1,79 @@
+//! Where the things are that a test runs: the binary, the guests, the other people's clients.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The binary under test: `KEYBROKER_BIN`, or what cargo builds now, once a process.
+///
+/// # Panics
+/// It does not build.
+pub fn keybroker() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var_os("KEYBROKER_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "-p", "broker-server", "--bin", "keybroker", "--message-format=json"])
+        .current_dir(tests_folder())
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "the binary does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    let messages = String::from_utf8(built.stdout).unwrap();
+    let executable = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    executable.expect("cargo names the executable it built")
+}
+
+/// A component that `./dev guests` built, in `KEYBROKER_GUESTS` or the cache.
+///
+/// # Panics
+/// It is not there.
+pub fn guest(name: &str) -> PathBuf {
+    let folder = from_environment("KEYBROKER_GUESTS", "guests");
+    there(folder.join(format!("{name}.wasm")), "./dev guests")
+}
+
+/// The interpreter that has the Python SDKs: `KEYBROKER_PYTHON`, or the cache's.
+///
+/// # Panics
+/// It is not there.
+pub fn python() -> PathBuf {
+    there(from_environment("KEYBROKER_PYTHON", "python/bin/python"), "./dev setup")
+}
+
+/// Node.js: `KEYBROKER_NODE`, or the one in PATH.
+pub fn node() -> PathBuf {
+    std::env::var_os("KEYBROKER_NODE").map_or_else(|| "node".into(), PathBuf::from)
+}
+
+/// The folder whose `node_modules` holds the JavaScript SDKs.
+///
+/// # Panics
+/// It is not there.
+pub fn js_clients() -> PathBuf {
+    there(from_environment("KEYBROKER_NODE_MODULES", "js/node_modules"), "./dev setup")
+}
+
+/// The folder `tests/` of the clone.
+pub fn tests_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn from_environment(variable: &str, in_cache: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| cache().join(in_cache), PathBuf::from)
+}
+
+fn cache() -> PathBuf {
+    let of_home = || Path::new(&std::env::var_os("HOME").expect("there is a home folder")).join(".cache/keybroker");
+    std::env::var_os("KEYBROKER_CACHE").map_or_else(of_home, PathBuf::from)
+}
+
+fn there(path: PathBuf, made_by: &str) -> PathBuf {
+    assert!(path.exists(), "{} is not there; `{made_by}` makes it", path.display());
+    path
+}
