@@ -10,6 +10,7 @@ pub mod name;
 pub mod permission;
 pub mod port;
 pub mod refusal;
+pub mod rotation;
 pub mod secret;
 pub mod turn;
 pub mod vault;

@@ -59,6 +59,8 @@ verbs! {
     ListPins = "list-pins" needs VaultManage,
     ListVaults = "list-vaults" needs VaultManage,
     ListVersions = "list-versions" needs List,
+    LockKey = "lock-key" needs VaultManage,
+    NotifyKey = "notify-key" needs Rotate,
     PurgeKey = "purge-key" needs Purge,
     RandomBytes = "random-bytes" needs Rng,
     RecoverKey = "recover-key" needs Recover,
