@@ -5,6 +5,7 @@ pub mod algorithm;
 pub mod broker;
 pub mod entry;
 pub mod grant;
+pub mod imported;
 pub mod key;
 pub mod name;
 pub mod permission;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::algorithm::{KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use crate::entry::Entry;
 use crate::grant::{Grant, GrantId, Permit};
+use crate::imported::ImportedKey;
 use crate::key::{KeyRecord, Material};
 use crate::name::{AnchorName, KeyName, KeyVersion, VaultName};
 use crate::refusal::Failure;
@@ -105,13 +106,13 @@ pub trait Backend: Send + Sync {
     fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec)
     -> Later<'_, Result<Generated, Failure>>;
 
-    /// Takes a version over: PKCS #8 (DER) for RSA and EC, the raw bytes for oct. `BadRequest` when they are no such key.
+    /// Takes a version over, of the spec's own family. `BadRequest` when its numbers are no such key.
     fn import_key(
         &self,
         permit: Permit<verb::ImportKey>,
         version: KeyVersion,
         spec: KeySpec,
-        secret: Secret,
+        key: ImportedKey,
     ) -> Later<'_, Result<Generated, Failure>>;
 
     /// Signs a digest of the algorithm's own size. ECDSA signatures are r || s, each of the field's size.

@@ -41,6 +41,7 @@ macro_rules! verbs {
 }
 
 verbs! {
+    AcceptClock = "accept-clock" needs VaultManage,
     BackupKey = "backup-key" needs Backup,
     CreateGrant = "create-grant" needs GrantWrite,
     CreateKey = "create-key" needs Create,

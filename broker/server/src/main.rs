@@ -13,6 +13,7 @@ mod ops;
 mod reload;
 mod root;
 mod serve;
+mod task;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -32,6 +32,9 @@ pub struct Metrics {
     pub audit_failures: IntCounter,
     pub audit_waiting: IntGauge,
     pub audit_seconds: HistogramVec,
+    pub clock_suspended: IntGauge,
+    pub deeds: IntCounterVec,
+    pub deeds_due: IntGauge,
     pub store_bytes: IntGauge,
 }
 
@@ -60,6 +63,9 @@ impl Metrics {
             audit_failures: make.counter("audit_failures_total", "batches of entries that could not be written")?,
             audit_waiting: make.gauge("audit_waiting_entries", "entries waiting to be durable")?,
             audit_seconds: make.histograms("audit_seconds", "from an entry's hand-over to its being durable", &[])?,
+            clock_suspended: make.gauge("clock_suspended", "1 while a jump of the clock suspends purge and rotation")?,
+            deeds: make.counters("scheduled_deeds_total", "rotations, purges and notices carried out by policy", &["deed", "outcome"])?,
+            deeds_due: make.gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
             store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
             registry: registry.clone(),
         };

@@ -14,12 +14,13 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::Door;
+use crate::admin::{Desk, Door};
 use crate::assemble::{Assembly, assemble};
 use crate::config::{Config, Keyvault, Log};
 use crate::http::Serving;
 use crate::listen::{Listener, Signals, bind};
 use crate::ops::{self, Pages};
+use crate::task::Scheduler;
 
 /// How often backends are asked whether they can serve.
 const HEALTH_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -63,7 +64,8 @@ async fn serve(config: &mut Config) -> Result<()> {
         pid: std::process::id(),
     };
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(door.run(Arc::clone(&assembly.broker), stopping.clone()));
+    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard) };
+    tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
     if let Some(tcp) = metrics {
         tasks.spawn(ops::run(tcp, Arc::new(OpsPages::of(&assembly)), stopping.clone()));
@@ -71,6 +73,14 @@ async fn serve(config: &mut Config) -> Result<()> {
     if let Some((tcp, keyvault)) = keyvault {
         tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals)?);
     }
+    let scheduler = Scheduler {
+        broker: Arc::clone(&assembly.broker),
+        clock: Arc::clone(&assembly.clock),
+        guard: Arc::clone(&assembly.guard),
+        metrics: Arc::clone(&assembly.metrics),
+        every: config.scheduler_every,
+    };
+    tasks.spawn(scheduler.run(stopping.clone()));
     let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(config.reload_check, stopping));
     announce(&ready)?;
     wait_for_stop().await?;

@@ -19,7 +19,7 @@ impl WasmBackend {
     /// # Errors
     /// `AlgorithmUnsupported` for a spec it does not serve, `BadRequest` for material that is no such key, and what a
     /// guest's end brings.
-    pub async fn import_key(
+    pub(crate) async fn take_key(
         &self,
         permit: Permit<verb::ImportKey>,
         version: KeyVersion,

@@ -3,6 +3,7 @@
 //! Every method must be run to its end: a caller that hangs up must not cancel it, so servers run it detached.
 
 mod backup_key;
+mod clock;
 mod create_key;
 mod deed;
 mod delete_key;

@@ -8,6 +8,7 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Ask {
+    AcceptClock {},
     CreateGrant {
         principal: String,
         #[serde(default)]
@@ -41,6 +42,11 @@ pub enum Ask {
     },
     ListPins {},
     ListVaults {},
+    LockKey {
+        vault: String,
+        key: String,
+        lock: bool,
+    },
     RemoveGrant {
         id: String,
     },
@@ -59,6 +65,8 @@ pub enum Ask {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
+    #[serde(rename_all = "kebab-case")]
+    Clock { was_suspended: bool },
     Done {},
     Grants(Vec<Grant>),
     Pins(Vec<Pin>),

@@ -203,6 +203,70 @@ impl PinCommand {
     }
 }
 
+#[derive(Args)]
+pub struct KeyCommand {
+    #[command(subcommand)]
+    action: KeyAction,
+}
+
+#[derive(Subcommand)]
+enum KeyAction {
+    /// Set a delete lock: the key cannot be deleted until it is lifted
+    Lock {
+        /// /vault/key
+        key: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Lift a delete lock
+    Unlock {
+        /// /vault/key
+        key: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+impl KeyCommand {
+    pub fn run(self) -> Result<()> {
+        let (key, lock, reach, words) = match self.action {
+            KeyAction::Lock { key, reach } => (key, true, reach, "locked; it cannot be deleted until the lock is lifted"),
+            KeyAction::Unlock { key, reach } => (key, false, reach, "unlocked; it can be deleted"),
+        };
+        let Some((vault, key)) = key.strip_prefix('/').and_then(|path| path.split_once('/')) else {
+            bail!("{key:?} must be /vault/key")
+        };
+        done(&reach, &Ask::LockKey { vault: vault.to_owned(), key: key.to_owned(), lock }, words)
+    }
+}
+
+#[derive(Args)]
+pub struct ClockCommand {
+    #[command(subcommand)]
+    action: ClockAction,
+}
+
+#[derive(Subcommand)]
+enum ClockAction {
+    /// The clock is right: purge and rotation go on
+    Accept {
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+impl ClockCommand {
+    pub fn run(self) -> Result<()> {
+        let ClockAction::Accept { reach } = self.action;
+        let reply = client::ask(&reach.socket, &Ask::AcceptClock {})?;
+        if reach.json {
+            return say::json(&reply);
+        }
+        let Reply::Clock { was_suspended } = reply else { bail!(UNEXPECTED) };
+        say::line(if was_suspended { "accepted; purge and rotation go on" } else { "accepted; nothing was suspended" })
+    }
+}
+
 fn fingerprint(file: &Path) -> Result<String> {
     use rustls_pki_types::CertificateDer;
     use rustls_pki_types::pem::PemObject as _;

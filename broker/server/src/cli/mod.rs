@@ -44,6 +44,10 @@ enum Command {
     Vault(admin::VaultCommand),
     /// Trust single client certificates by their SHA-256, through the running broker
     Pin(admin::PinCommand),
+    /// Set and lift delete locks of keys, through the running broker
+    Key(admin::KeyCommand),
+    /// Say that the clock is right after it jumped, through the running broker
+    Clock(admin::ClockCommand),
     /// Make a CA with server and client certificates for trying out; not for production
     DevPki(dev_pki::DevPki),
     /// Print a completion script for a shell
@@ -74,6 +78,8 @@ fn perform(command: Command) -> Result<()> {
         Command::Grants(grants) => grants.run(),
         Command::Vault(vault) => vault.run(),
         Command::Pin(pin) => pin.run(),
+        Command::Key(key) => key.run(),
+        Command::Clock(clock) => clock.run(),
         Command::DevPki(pki) => pki.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut std::io::stdout());

@@ -26,6 +26,8 @@ pub struct Raw {
     pub metrics: Option<Metrics>,
     #[serde(default = "reload_check_ms")]
     pub reload_check_ms: u64,
+    #[serde(default)]
+    pub scheduler: Scheduler,
     pub store: Store,
     pub tls: Tls,
 }
@@ -190,6 +192,19 @@ pub enum LogFormat {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Metrics {
     pub listen: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Scheduler {
+    pub clock_jump_s_max: u32,
+    pub every_ms: u64,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self { clock_jump_s_max: 3600, every_ms: 10_000 }
+    }
 }
 
 #[derive(Deserialize)]
