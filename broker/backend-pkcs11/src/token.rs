@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::counters::{Counters, TokenHealth, TokenState};
@@ -120,7 +121,7 @@ impl Token {
         let mut back_off = Duration::ZERO;
         loop {
             match self.start().await {
-                Ok((link, child)) => {
+                Ok((link, child, _listener)) => {
                     let trouble = self.watch(&link, child).await;
                     if link.has_served() {
                         back_off = Duration::ZERO;
@@ -149,7 +150,7 @@ impl Token {
     }
 
     /// Starts a worker and waits until it has logged in.
-    async fn start(&self) -> Result<(Arc<Link>, Child), Unstarted> {
+    async fn start(&self) -> Result<(Arc<Link>, Child, JoinSet<()>), Unstarted> {
         let trouble = |error: std::io::Error| Unstarted::Trouble(format!("starting the worker: {error}"));
         self.counters.starts.add();
         let (mut socket, theirs) = link::pair().map_err(trouble)?;
@@ -169,8 +170,9 @@ impl Token {
             }
         };
         let (link, reader) = Link::new(socket, self.spec.sessions, self.limits.queue_calls_max);
-        // Ends with the worker, whose end of the socket closes then.
-        tokio::spawn({
+        // Ended with whoever keeps the token: it holds the socket, whose closing ends the worker.
+        let mut listener = JoinSet::new();
+        listener.spawn({
             let link = Arc::clone(&link);
             async move { link.listen(reader).await }
         });
@@ -181,7 +183,7 @@ impl Token {
             life.worker = child.id();
             life.facts.get_or_insert(facts);
         });
-        Ok((link, child))
+        Ok((link, child, listener))
     }
 
     async fn begin_with(&self, socket: &mut UnixStream) -> Result<TokenFacts, Unstarted> {

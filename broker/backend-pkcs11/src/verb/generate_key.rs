@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::attempt::Tokens;
 use crate::backend::Pkcs11Backend;
+use crate::counters::TokenState;
 use crate::link::NoAnswer;
 use crate::material::{object_name, opaque};
 use crate::refuse::{fault, faulty, no_answer};
@@ -17,6 +18,7 @@ use crate::wire::{Fault, Found, ObjectName, Reply, Request};
 
 /// How long what is left of a version that nobody got is looked for.
 const CLEANING_MAX: Duration = Duration::from_secs(60);
+const CLEANING_PAUSE: Duration = Duration::from_millis(200);
 
 impl Pkcs11Backend {
     /// # Errors
@@ -127,12 +129,11 @@ async fn clean(tokens: Tokens, name: ObjectName) {
     let most = Duration::from_millis(tokens.limits.call_ms_max);
     let label = name.label.clone();
     let request = Request::Destroy { key: name };
-    while Instant::now() < until {
-        match tokens.call_on(&tokens.all[0], &request, until, most).await {
-            Ok(Reply::Done) => return,
-            Ok(_) | Err(NoAnswer::Busy) => tokio::time::sleep(most).await,
-            Err(NoAnswer::Deadline | NoAnswer::Lost) => {}
+    while Instant::now() < until && tokens.all[0].state() != TokenState::Refused {
+        if let Ok(Reply::Done) = tokens.call_on(&tokens.all[0], &request, until, most).await {
+            return;
         }
+        tokio::time::sleep(CLEANING_PAUSE).await;
     }
     tracing::error!(backend = %tokens.backend, key = label, "what is left of a key that was not made could not be removed");
 }

@@ -1,5 +1,6 @@
 //! What a CK_RV means: the caller's fault, a session lost, a token lost (PKCS#11 2.40 section 5.1).
 
+use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
 
 use crate::wire::Fault;
@@ -153,8 +154,10 @@ impl From<Error> for Trouble {
 impl Trouble {
     pub const MISSING: Self = Self::Ours(Fault::KeyMissing, "no object of that CKA_ID and CKA_LABEL");
 
-    pub const fn is_of_module(&self) -> bool {
-        matches!(self, Self::Module(_))
+    /// Whether a value that does not open could be all that is wrong: only these two functions see it.
+    pub fn may_be_the_value(&self) -> bool {
+        let seen = matches!(self, Self::Module(Error::Pkcs11(_, Function::Decrypt | Function::UnwrapKey)));
+        seen && matches!(self.class(), Class::Ambiguous | Class::Caller)
     }
 
     pub fn class(&self) -> Class {
@@ -199,8 +202,6 @@ impl std::fmt::Display for Trouble {
 
 #[cfg(test)]
 mod tests {
-    use cryptoki::context::Function;
-
     use super::*;
 
     #[test]

@@ -177,17 +177,21 @@ fn unwrap(
     algorithm: WrapAlgorithm,
     value: &[u8],
 ) -> Result<Secret, Trouble> {
-    let opened = match (algorithm.fits(spec), algorithm) {
+    let open = |desk: &mut Desk| match (algorithm.fits(spec), algorithm) {
         (true, WrapAlgorithm::A128Kw | WrapAlgorithm::A256Kw) => open_wrapped(desk, name, value),
         (true, WrapAlgorithm::RsaOaep | WrapAlgorithm::RsaOaep256) => open_oaep(desk, name, algorithm, value),
         _ => Err(UNSUPPORTED),
     };
-    match opened {
+    match open(desk) {
         // To SoftHSM CKR_GENERAL_ERROR is a value that does not open, to others a dead device. If the key opens what is
-        // known to be sound, it was the value; a stranger's value must not restart the worker.
-        Err(trouble) if matches!(trouble.class(), Class::Ambiguous | Class::Caller) && trouble.is_of_module() => {
+        // known to be sound, and then not this one again, it is the value. A stranger's value must not restart the worker,
+        // nor a failing device make a sound value seem lost.
+        Err(trouble) if trouble.may_be_the_value() => {
             prove(desk, name, spec, algorithm)?;
-            Err(UNWRAPPABLE)
+            match open(desk) {
+                Err(trouble) if trouble.may_be_the_value() => Err(UNWRAPPABLE),
+                other => other,
+            }
         }
         other => other,
     }

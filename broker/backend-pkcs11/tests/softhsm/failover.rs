@@ -18,9 +18,7 @@ async fn pair() -> (Plant, Plant, Hsm, Candidate) {
     let second = first.cloned();
     let hsm = Hsm::open(first.spec(vec![first.broken_token(), second.broken_token()])).await.unwrap();
     hsm.until("the first token", |health| health.state == TokenState::Serving).await;
-    while second_of(&hsm).state != TokenState::Serving {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    hsm.until("its clone", |_| second_of(&hsm).state == TokenState::Serving).await;
     (first, second, hsm, key)
 }
 
@@ -60,7 +58,7 @@ async fn a_version_that_was_not_cloned_raises_an_alert_and_waits_for_its_token()
     assert_eq!(second_of(&hsm).counts.keys_missing, 1);
     // New keys are made on the first alone, and destroying needs both.
     assert_eq!(
-        refusal(hsm.0.destroy_key(permit::<verb::PurgeKey>("vault1", "new"), &[key.clone()]).await),
+        refusal(hsm.0.destroy_key(permit::<verb::PurgeKey>("vault1", "new"), std::slice::from_ref(&key)).await),
         unavailable()
     );
     first.tell("");

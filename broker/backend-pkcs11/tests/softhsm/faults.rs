@@ -77,10 +77,12 @@ async fn check(fault: &str, times: u32, must_succeed: bool) {
     let hsm = plant.open_broken().await;
     let keys = Keys::make(&hsm).await;
     for function in FUNCTIONS {
-        plant.tell(&format!("{function} {fault} {times}\n"));
+        let told = format!("{function} {fault} {times}\n");
+        plant.tell(&told);
         let began = Instant::now();
         let answer = keys.call(&hsm, function).await;
         let took = began.elapsed();
+        assert_ne!(plant.untold(), told, "{fault} in {function}: not met");
         assert!(took < ANSWER_MAX, "{fault} in {function}: answered after {took:?}");
         match answer {
             Ok(()) => {}

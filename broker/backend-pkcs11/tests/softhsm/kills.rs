@@ -16,7 +16,7 @@ pub fn kill(worker: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn unwraps_under_load_lose_nothing_while_workers_are_killed() {
     const TASKS: usize = 64;
-    const CALLS: usize = 40;
+    const CALLS: usize = 100;
     const KILLS: u32 = 12;
     let plant = Plant::new();
     let hsm = plant.open().await;
@@ -58,13 +58,13 @@ async fn unwraps_under_load_lose_nothing_while_workers_are_killed() {
     }
     let mut kills = 0;
     while kills < KILLS && !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
-        // It serves, so it is logged in.
-        if let Some(worker) = hsm.health().worker {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            kill(worker);
-            kills += 1;
-            hsm.until_restarted(Some(worker)).await;
-        }
+        // It serves, so it is logged in. It is left to work off what the last kill piled up.
+        let health = hsm.until("a worker", |health| health.worker.is_some()).await;
+        let enough = health.counts.calls + 300;
+        hsm.until("some calls", |health| health.counts.calls > enough || health.worker.is_none()).await;
+        kill(health.worker.unwrap());
+        kills += 1;
+        hsm.until_restarted(health.worker).await;
         tokio::task::yield_now().await;
     }
     let mut again = 0;

@@ -1,7 +1,5 @@
 //! Logging in: once, alone, and not again after a wrong PIN.
 
-use std::time::Duration;
-
 use broker_backend_pkcs11::{OpenError, PinSource, TokenName, TokenState};
 use broker_core::algorithm::KeySpec;
 use broker_core::port::Backend as _;
@@ -18,7 +16,6 @@ async fn a_wrong_pin_is_tried_once_and_refused_in_clear_words() {
     assert!(matches!(error, OpenError::Refused { .. }), "{error}");
     let told = error.to_string();
     assert!(told.contains("PinIncorrect") && !told.contains("wrong-pin"), "{told}");
-    tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(plant.untold(), "C_Login slow-ms:1 99\n");
     std::fs::write(plant.path("pin"), PIN).unwrap();
     plant.open().await.0.self_test().await.unwrap();
