@@ -4,7 +4,7 @@ RUST_VERSION_MIN=1.95
 NODE_MAJOR_MIN=20
 
 require_tools() {
-    step "tools: checking rust, cc, python3, node, curl, openssl"
+    step "tools: checking rust, cc, python3, node, curl, openssl, softhsm"
     local packages=()
     command -v cargo >/dev/null && command -v rustc >/dev/null || packages+=(rustc-web cargo-web rust-web-src)
     command -v cc >/dev/null || packages+=(gcc libc6-dev)
@@ -15,6 +15,8 @@ require_tools() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
     command -v node >/dev/null || packages+=(nodejs)
     command -v npm >/dev/null || packages+=(npm)
+    # The tests make tokens of this software HSM; nothing links it.
+    command -v softhsm2-util >/dev/null && [ -e /usr/lib/softhsm/libsofthsm2.so ] || packages+=(softhsm2)
     [ ${#packages[@]} -eq 0 ] || install_packages "missing tools" "${packages[@]}"
     require_rust_version
     require_node_version

@@ -18,7 +18,7 @@ use crate::{CryptoError, der, digest};
 /// The longest modulus, in bytes.
 const MODULUS_BYTES_MAX: usize = 512;
 /// Smaller exponents make padding mistakes of others fatal; FIPS 186-5 section 5.4 refuses them too.
-const EXPONENT_MIN: u64 = 65_537;
+pub(crate) const EXPONENT_MIN: u64 = 65_537;
 
 /// A key in the forms its operations want, each made once.
 pub(crate) struct RsaKey {
@@ -160,7 +160,7 @@ pub(crate) fn modulus_bits(modulus: &[u8]) -> u64 {
 }
 
 /// The number, or the largest there is when it does not fit.
-fn number(bytes: &[u8]) -> u64 {
+pub(crate) fn number(bytes: &[u8]) -> u64 {
     if bytes.len() > 8 {
         return u64::MAX;
     }

@@ -6,7 +6,7 @@ use aws_lc_rs::rsa::{
 use broker_core::algorithm::{KeySpec, PublicKey, WrapAlgorithm};
 use broker_core::secret::Secret;
 
-use crate::rsa::modulus_bits;
+use crate::rsa::{EXPONENT_MIN, modulus_bits, number};
 use crate::{CryptoError, der};
 
 /// Wraps 1 byte up to modulus - 42 (RSA-OAEP) or modulus - 66 (RSA-OAEP-256) for the holder of this key
@@ -33,7 +33,7 @@ pub fn wrap_with(
     };
     let PublicKey::Rsa { n, e } = public else { return Err(CryptoError::BadKey) };
     let (n, e) = (der::without_leading_zeros(n), der::without_leading_zeros(e));
-    if modulus_bits(n) != u64::from(spec.bits()) {
+    if modulus_bits(n) != u64::from(spec.bits()) || number(e) < EXPONENT_MIN {
         return Err(CryptoError::BadKey);
     }
     let key: PublicEncryptingKey = PublicKeyComponents { n, e }.try_into().map_err(|_| CryptoError::BadKey)?;
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(wrap(KeySpec::Rsa2048, &PublicKey::None, WrapAlgorithm::RsaOaep), CryptoError::BadKey);
         assert_eq!(wrap(KeySpec::Rsa2048, &public, WrapAlgorithm::Rsa1V5), CryptoError::Unsupported);
         assert_eq!(wrap(KeySpec::Rsa2048, &public, WrapAlgorithm::A256Kw), CryptoError::Unsupported);
-        let even = PublicKey::Rsa { n: vec![0xff; 256], e: vec![2] };
-        assert_eq!(wrap(KeySpec::Rsa2048, &even, WrapAlgorithm::RsaOaep), CryptoError::BadKey);
+        let small = PublicKey::Rsa { n: vec![0xff; 256], e: vec![3] };
+        assert_eq!(wrap(KeySpec::Rsa2048, &small, WrapAlgorithm::RsaOaep), CryptoError::BadKey);
     }
 }
