@@ -38,7 +38,9 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store)?);
     let plugins = load_plugins(config, &store).await?;
-    let audit = Arc::new(FileAudit::open(config.audit.clone())?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let audit = crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock))?;
+    let audit = Arc::new(audit);
     let backends: Backends = plugins
         .iter()
         .map(|(name, plugin)| {
@@ -51,7 +53,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
         backends,
         chance: Arc::new(SystemChance),
-        clock: Arc::new(SystemClock::start()),
+        clock,
         limits: config.limits,
         store: Arc::clone(&store) as Arc<dyn Store>,
     })

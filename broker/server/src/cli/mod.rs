@@ -1,10 +1,14 @@
 //! The commands.
 
 mod admin;
+mod audit;
 mod check;
+mod client;
 mod dev_pki;
 mod init;
 mod say;
+mod sidecar;
+mod upstream;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +48,12 @@ enum Command {
     Vault(admin::VaultCommand),
     /// Trust single client certificates by their SHA-256, through the running broker
     Pin(admin::PinCommand),
+    /// Ask a broker as any client does: wrap, unwrap, get, rotate, data keys, rewrap, LUKS volumes
+    Client(client::ClientCommand),
+    /// Let local programs that cannot show a client certificate use a broker
+    Sidecar(sidecar::Sidecar),
+    /// Verify, show and export the audit log, from its files and with its public key alone
+    Audit(audit::AuditCommand),
     /// Make a CA with server and client certificates for trying out; not for production
     DevPki(dev_pki::DevPki),
     /// Print a completion script for a shell
@@ -59,7 +69,8 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("keybroker: {error:#}");
-            ExitCode::FAILURE
+            // As clap does for options it does not know: 1 is a verdict.
+            if error.is::<audit::Misused>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -74,10 +85,15 @@ fn perform(command: Command) -> Result<()> {
         Command::Grants(grants) => grants.run(),
         Command::Vault(vault) => vault.run(),
         Command::Pin(pin) => pin.run(),
+        Command::Client(client) => client.run(),
+        Command::Sidecar(sidecar) => sidecar.run(),
+        Command::Audit(audit) => audit.run(),
         Command::DevPki(pki) => pki.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut std::io::stdout());
-            Ok(())
+            // In memory first: the generator panics when its reader has gone away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut script);
+            say::line(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }
