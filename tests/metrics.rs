@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keybroker_tests::{
     AUTHORIZATION, Asks as _, Authority, Broker, Client, Leaf, Metrics, Request, SUFFIX, Setup, b64, eventually,
@@ -13,6 +14,9 @@ use serde_json::json;
 const SERIES_MAX: usize = 1_500;
 const KEYS: usize = 200;
 const PRINCIPALS: usize = 20;
+/// Who scrapes at once, and what goes on meanwhile.
+const SCRAPERS: usize = 8;
+const WRAPS: u16 = 1_000;
 const SECRET: [u8; 32] = [0x5E; 32];
 
 /// Every label there is. `le` is a histogram's; `kind` and `name` are of certificates and records, by configured names.
@@ -192,4 +196,30 @@ fn keys_records_and_the_time_of_each_stage_are_counted() {
         metrics.sum("keybroker_request_seconds_sum", &[("front", "keyvault")]),
     );
     assert!(authorise < backend, "{authorise} s of {backend} s");
+}
+
+#[test]
+fn two_that_scrape_at_once_count_nothing_twice() {
+    let broker = broker();
+    let admin = broker.admin().connect().unwrap();
+    let key = admin.create("counted", "oct", 256);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..SCRAPERS {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let page = broker.metrics();
+                    let expiry = |kind| page.0.contains(&format!("timestamp_seconds{{kind=\"{kind}\""));
+                    assert!(expiry("server") && expiry("client-ca"), "a certificate is missing");
+                }
+            });
+        }
+        for _ in 0..WRAPS {
+            admin.wrap(&key, "A256KW", &SECRET).with_status(200);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    // Two for the creation.
+    let (metrics, wanted) = (broker.metrics(), f64::from(WRAPS) + 2.0);
+    assert_eq!(metrics.sum("keybroker_audit_entries_total", &[]).to_bits(), wanted.to_bits(), "{}", metrics.0);
 }

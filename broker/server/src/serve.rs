@@ -233,6 +233,8 @@ async fn watch_health(health: Health, mut stopping: watch::Receiver<bool>) {
 
 /// What /metrics and /readyz are made of.
 struct OpsPages {
+    /// One scrape at a time: two would raise a counter by the same events, or see a gauge that the other is replacing.
+    gathering: std::sync::Mutex<()>,
     audit: Arc<broker_audit::FileAudit>,
     metrics: Arc<crate::metric::Metrics>,
     plugins: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
@@ -243,6 +245,7 @@ struct OpsPages {
 impl OpsPages {
     fn of(assembly: &Assembly) -> Self {
         Self {
+            gathering: std::sync::Mutex::new(()),
             audit: Arc::clone(&assembly.audit),
             metrics: Arc::clone(&assembly.metrics),
             plugins: Health::of(assembly).backends,
@@ -319,6 +322,7 @@ impl OpsPages {
 
 impl Pages for OpsPages {
     fn metrics(&self) -> String {
+        let _alone = self.gathering.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.gather();
         self.metrics.text().unwrap_or_else(|error| {
             tracing::error!(%error, "the metrics could not be written");
