@@ -19,6 +19,7 @@ use crate::metric::Metrics;
 use crate::reload::Reloader;
 use crate::root;
 use crate::task::{CLOCK_MARK, ClockGuard};
+use crate::webhook::{self, Announced, Hook};
 
 /// A broker with all that was built for it.
 pub struct Assembly {
@@ -26,6 +27,7 @@ pub struct Assembly {
     pub broker: Arc<Broker>,
     pub clock: Arc<dyn Clock>,
     pub guard: Arc<ClockGuard>,
+    pub hook: Option<(Hook, tokio::sync::mpsc::Receiver<bytes::Bytes>)>,
     pub metrics: Arc<Metrics>,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
     pub reloader: Arc<Reloader>,
@@ -53,7 +55,13 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
     let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
     let clock = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
-    let log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let mut log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let mut hook = None;
+    if let Some(settings) = &config.webhook {
+        let (notices, waiting) = webhook::queue();
+        hook = Some((Hook::new(settings, Arc::clone(&metrics))?, waiting));
+        log = Arc::new(Announced { log, notices, metrics: Arc::clone(&metrics) });
+    }
     let broker = Broker::open(Parts {
         audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
         backends,
@@ -72,7 +80,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         let reloader = Arc::clone(&reloader);
         move |pins| reloader.pins_changed(pins)
     }));
-    Ok(Assembly { audit, broker: Arc::new(broker), clock, guard, metrics, plugins, reloader, store, trust_changes })
+    Ok(Assembly { audit, broker: Arc::new(broker), clock, guard, hook, metrics, plugins, reloader, store, trust_changes })
 }
 
 async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {

@@ -13,7 +13,6 @@ use broker_identity::{CaFiles, NameSource};
 
 /// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
 /// already joined to it.
-#[derive(Debug)]
 pub struct Config {
     pub admin_socket: PathBuf,
     pub audit: broker_audit::Settings,
@@ -30,6 +29,7 @@ pub struct Config {
     pub scheduler_every: Duration,
     pub store: Store,
     pub tls: Tls,
+    pub webhook: Option<crate::webhook::Settings>,
 }
 
 #[derive(Debug)]
@@ -130,6 +130,7 @@ impl Config {
                 cache_bytes_max: raw.store.cache_mib_max.clamp(1, 1 << 20) << 20,
             },
             tls: Tls { certificate: at(raw.tls.certificate), key: at(raw.tls.key) },
+            webhook: raw.webhook.map(|webhook| webhook_of(webhook, folder)).transpose()?,
         })
     }
 }
@@ -210,6 +211,24 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
             handshake_max: milliseconds("front.keyvault.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.keyvault.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
+    })
+}
+
+fn webhook_of(raw: raw::Webhook, folder: &Path) -> Result<crate::webhook::Settings> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let secret_file = folder.join(raw.secret_file);
+    let secret = std::fs::read(&secret_file).with_context(|| format!("webhook.secret-file {}", secret_file.display()))?;
+    let roots = match raw.ca.map(|ca| folder.join(ca)) {
+        None => Vec::new(),
+        Some(ca) => CertificateDer::pem_file_iter(&ca)
+            .and_then(Iterator::collect)
+            .map_err(|error| anyhow::anyhow!("webhook.ca {}: {error}", ca.display()))?,
+    };
+    Ok(crate::webhook::Settings {
+        url: raw.url.parse().with_context(|| format!("webhook.url {:?}", raw.url))?,
+        secret: broker_core::secret::Secret::new(secret),
+        roots,
     })
 }
 
@@ -305,7 +324,7 @@ file = "software.wasm"
         ] {
             let text = WHOLE.replace(from, to);
             assert_ne!(text, WHOLE, "{from}");
-            let error = format!("{:#}", check(&text).unwrap_err());
+            let error = format!("{:#}", check(&text).err().unwrap());
             assert!(error.contains(expected), "{to}: {error}");
         }
     }

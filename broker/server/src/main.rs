@@ -14,6 +14,7 @@ mod reload;
 mod root;
 mod serve;
 mod task;
+mod webhook;
 
 fn main() -> std::process::ExitCode {
     cli::run()

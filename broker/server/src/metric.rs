@@ -36,6 +36,7 @@ pub struct Metrics {
     pub deeds: IntCounterVec,
     pub deeds_due: IntGauge,
     pub store_bytes: IntGauge,
+    pub webhook_notices: IntCounterVec,
 }
 
 impl Metrics {
@@ -66,6 +67,7 @@ impl Metrics {
             clock_suspended: make.gauge("clock_suspended", "1 while a jump of the clock suspends purge and rotation")?,
             deeds: make.counters("scheduled_deeds_total", "rotations, purges and notices carried out by policy", &["deed", "outcome"])?,
             deeds_due: make.gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
+            webhook_notices: make.counters("webhook_notices_total", "notices to the web hook, by what became of them", &["outcome"])?,
             store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
             registry: registry.clone(),
         };

@@ -47,7 +47,8 @@ pub fn run(path: &Path) -> Result<()> {
 }
 
 async fn serve(config: &mut Config) -> Result<()> {
-    let assembly = assemble(config).await?;
+    let client_cas = config.client_cas.iter().map(|ca| ca.name.to_string()).collect();
+    let mut assembly = assemble(config).await?;
     let (stop, stopping) = watch::channel(false);
     let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
     // Every door is bound before the first one opens.
@@ -64,7 +65,7 @@ async fn serve(config: &mut Config) -> Result<()> {
         pid: std::process::id(),
     };
     let mut tasks = tokio::task::JoinSet::new();
-    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard) };
+    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard), client_cas };
     tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
     if let Some(tcp) = metrics {
@@ -72,6 +73,9 @@ async fn serve(config: &mut Config) -> Result<()> {
     }
     if let Some((tcp, keyvault)) = keyvault {
         tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals)?);
+    }
+    if let Some((hook, notices)) = assembly.hook.take() {
+        tasks.spawn(hook.run(notices, stopping.clone()));
     }
     let scheduler = Scheduler {
         broker: Arc::clone(&assembly.broker),

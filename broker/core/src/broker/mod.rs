@@ -7,6 +7,7 @@ mod clock;
 mod create_key;
 mod deed;
 mod delete_key;
+mod doctor;
 mod get_key;
 mod grants;
 mod import_key;
@@ -30,6 +31,7 @@ use arc_swap::ArcSwap;
 
 pub use create_key::CreateKey;
 pub use delete_key::{DeletedSummary, DeletedView};
+pub use doctor::Finding;
 pub use get_key::KeyView;
 pub use grants::NewGrant;
 pub use list_keys::KeySummary;

@@ -48,6 +48,8 @@ enum Command {
     Key(admin::KeyCommand),
     /// Say that the clock is right after it jumped, through the running broker
     Clock(admin::ClockCommand),
+    /// Explain, step by step, why a principal can or cannot use a key, and what would mend it
+    Doctor(admin::Doctor),
     /// Make a CA with server and client certificates for trying out; not for production
     DevPki(dev_pki::DevPki),
     /// Print a completion script for a shell
@@ -80,6 +82,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Pin(pin) => pin.run(),
         Command::Key(key) => key.run(),
         Command::Clock(clock) => clock.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::DevPki(pki) => pki.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut std::io::stdout());

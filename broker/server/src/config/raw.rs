@@ -30,6 +30,7 @@ pub struct Raw {
     pub scheduler: Scheduler,
     pub store: Store,
     pub tls: Tls,
+    pub webhook: Option<Webhook>,
 }
 
 fn cache_dir() -> PathBuf {
@@ -233,4 +234,12 @@ pub struct RootKey {
 pub struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Webhook {
+    pub url: String,
+    pub secret_file: PathBuf,
+    pub ca: Option<PathBuf>,
 }
