@@ -6,6 +6,7 @@ use std::time::Instant;
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::entry::Entry;
 use broker_core::grant::Permit;
+use broker_core::imported::ImportedKey;
 use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{
     AuditLog, AuditUnavailable, Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping,
@@ -43,7 +44,12 @@ impl<P: Backend + ?Sized> Backend for Metered<P> {
         self.port.capabilities()
     }
 
-    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec) -> Later<'_, Result<Generated, Failure>> {
+    fn generate_key(
+        &self,
+        permit: Making,
+        version: KeyVersion,
+        spec: KeySpec,
+    ) -> Later<'_, Result<Generated, Failure>> {
         Box::pin(async move {
             let began = Instant::now();
             self.note("generate-key", began, self.port.generate_key(permit, version, spec).await)
@@ -83,11 +89,11 @@ impl<P: Backend + ?Sized> Backend for Metered<P> {
         permit: Permit<verb::ImportKey>,
         version: KeyVersion,
         spec: KeySpec,
-        secret: Secret,
+        key: ImportedKey,
     ) -> Later<'_, Result<Generated, Failure>> {
         Box::pin(async move {
             let began = Instant::now();
-            self.note("import-key", began, self.port.import_key(permit, version, spec, secret).await)
+            self.note("import-key", began, self.port.import_key(permit, version, spec, key).await)
         })
     }
 

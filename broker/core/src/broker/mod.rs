@@ -96,6 +96,7 @@ pub struct Broker {
     /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
     /// for older requests to end, since one of them may be waiting here.
     desk: async_lock::Mutex<()>,
+    graves: delete_key::Graves,
     on_pins: OnceLock<OnPins>,
 }
 
@@ -120,6 +121,7 @@ impl Broker {
             store: parts.store,
             turns: Turns::new(ruling),
             desk: async_lock::Mutex::new(()),
+            graves: delete_key::Graves::default(),
             on_pins: OnceLock::new(),
         })
     }

@@ -15,7 +15,11 @@ async fn figures_of_a_large_store() {
     let store = place.create();
     let named = |number: usize| key("vault-a", &format!("virtual-machine-{number:08}"));
     // As an RSA-3072 key has it.
-    let material = Material { opaque: vec![7; 1800], public: PublicKey::Rsa { n: vec![9; 384], e: vec![1, 0, 1] } };
+    let material = Material {
+        opaque: vec![7; 1800],
+        public: PublicKey::Rsa { n: vec![9; 384], e: vec![1, 0, 1] },
+        origin_vault: None,
+    };
     let begun = Instant::now();
     for first in (0..count).step_by(500) {
         let keys = (first..count.min(first + 500)).map(named);
