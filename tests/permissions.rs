@@ -3,19 +3,20 @@
 //! A new action does not compile until it has its request below, and a new operation fails until it has its case.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use broker_core::permission::Permission;
 use broker_core::verb::Operation;
 use broker_front_keyvault::{Action, KeyAction, ROUTES, Route, VaultAction};
-use keybroker_tests::{ADMIN, Answer, Broker, Setup, WAIT_MAX, keybroker, run};
+use keybroker_tests::{
+    AUTHORIZATION, Answer, Asks as _, Broker, Connection, Request, SUFFIX, Setup, WAIT_MAX, keybroker, run,
+};
 
 const WRAP: &str = r#"{"alg":"A256KW","value":"AAECAwQFBgcICQoLDA0ODw"}"#;
-const NO_VERSION: &str = "00000000000000000000000000000000";
 
 /// What an allowed request gets here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +55,6 @@ fn case_of(action: Action) -> (&'static str, Gets) {
         },
     }
 }
-
 
 /// A broker with the key `k` in two vaults and `k2` beside it, and its version in the first.
 struct Desk {
@@ -98,7 +98,8 @@ fn routes_by_permission() -> BTreeMap<Permission, Vec<&'static Route>> {
 }
 
 fn all_but(permission: Permission) -> String {
-    let others: Vec<_> = Permission::ALL.iter().filter(|other| **other != permission).map(|other| other.word()).collect();
+    let others: Vec<_> =
+        Permission::ALL.iter().filter(|other| **other != permission).map(|other| other.word()).collect();
     others.join(",")
 }
 
@@ -140,7 +141,10 @@ fn every_route_without_its_permission_is_refused_and_names_what_is_missing() {
     for (request, operation, missing) in refused {
         let entry = audit.iter().find(|entry| entry["request"] == *request).expect("every refusal has its entry");
         let found = [&entry["phase"], &entry["operation"], &entry["decision"], &entry["reason"], &entry["missing"]];
-        assert_eq!(found.map(|value| value.as_str().unwrap()), ["done", operation.word(), "refused", "forbidden", &missing]);
+        assert_eq!(
+            found.map(|value| value.as_str().unwrap()),
+            ["done", operation.word(), "refused", "forbidden", &missing]
+        );
     }
 }
 
@@ -201,22 +205,121 @@ fn a_right_to_one_key_serves_that_key_alone() {
 }
 
 #[test]
-fn a_refusal_does_not_say_which_keys_exist() {
+fn a_refusal_does_not_say_which_keys_and_vaults_exist() {
     let desk = Desk::new();
-    let name = "curious";
-    let who = desk.client(name, all_but(Permission::Get).as_str(), &["/vault2"]);
+    let who = desk.client("curious", &all_but(Permission::Get), &["/vault2"]);
     for route in ROUTES.iter().filter(|route| matches!(route.action, Action::OnKey(_))) {
         let told = |key: &str| {
-            let answer = desk.ask(&who, route, key);
-            let headers: Vec<_> =
-                answer.headers.iter().filter(|(name, _)| !["x-ms-request-id", "date", "content-length"].contains(&name.as_str()));
-            let text = String::from_utf8(answer.body.clone()).unwrap().replace(&format!("/vault1/{key};"), "/vault1/KEY;");
-            (answer.status, headers.cloned().collect::<Vec<_>>(), text)
+            let mut answer = desk.ask(&who, route, key);
+            answer.headers.retain(|(name, _)| name != "x-ms-request-id" && name != "date");
+            let text = String::from_utf8(answer.body).unwrap().replace(&format!("/vault1/{key};"), "/vault1/KEY;");
+            (answer.status, answer.headers, text)
         };
-        let (there, absent) = (told("k"), told("absent"));
-        assert_eq!(there.0, 403);
+        let (there, absent) = (told("k"), told("z"));
+        assert_eq!(there.0, 403, "{} {}: {}", route.method, route.pattern, there.2);
         assert_eq!(there, absent, "{} {}", route.method, route.pattern);
-        let other_vault = who_of(&desk, name, "nosuch").answer(&request_of(route, "k"));
-        assert_eq!(other_vault.status, 403, "a vault that is not there: {other_vault:?}");
     }
+    let elsewhere = desk.broker.client_of("curious").of_host(&format!("nosuch.{SUFFIX}"));
+    let told = elsewhere.get("/keys/k").with_status(403).message();
+    assert!(told.contains("lacks permission get on /nosuch/k"), "{told}");
+}
+
+/// The admin socket opened to every uid, and a copy of the binary that every uid can run. The socket's mode keeps strangers
+/// out; here it is taken away, to see what permissions do alone.
+struct Counter {
+    broker: Broker,
+    binary: PathBuf,
+    uids: u32,
+}
+
+impl Counter {
+    fn open() -> Self {
+        let broker = Setup::new().vault("vault2").start();
+        let binary = broker.folder().join("keybroker");
+        std::fs::copy(keybroker(), &binary).unwrap();
+        let modes = [(broker.folder(), 0o711), (&broker.home(), 0o711), (&binary, 0o755), (&broker.socket(), 0o666)];
+        for (path, mode) in modes {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        Self { broker, binary, uids: 54_000 }
+    }
+
+    /// A uid of its own that holds these permissions at this scope.
+    fn clerk(&mut self, permissions: &str, scope: &str) -> u32 {
+        self.uids += 1;
+        self.broker.grant(&format!("local/uid:{}", self.uids), permissions, scope);
+        self.uids
+    }
+
+    fn ask(&self, uid: u32, words: &[String]) -> Output {
+        let mut command = Command::new(&self.binary);
+        command.args(words).arg("--socket").arg(self.broker.socket()).current_dir("/").uid(uid).gid(uid);
+        run(&mut command, WAIT_MAX)
+    }
+
+    /// A request for an operation that is an administrator's alone, and the scope it needs its permission on; none where
+    /// there is no case. Each call is of things of its own.
+    fn request(&mut self, operation: Operation) -> Option<(Vec<String>, &'static str)> {
+        self.uids += 1;
+        let (name, sha256) = (format!("thing-{}", self.uids), format!("{:064x}", self.uids));
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        Some(match operation {
+            Operation::CreateGrant => {
+                let principal = self.broker.principal(&name);
+                // A giver must hold what it gives, and this one holds nothing else.
+                let grant = ["grant", "--principal", &principal, "--permissions", "grantWrite", "--scope", "/"];
+                (words(&grant), "/")
+            }
+            Operation::CreatePin => (words(&["pin", "add", &name, "--sha256", &sha256]), "/"),
+            Operation::CreateVault => (words(&["vault", "create", &name]), "/"),
+            Operation::ListGrants => (words(&["grants"]), "/"),
+            Operation::ListPins => (words(&["pin", "list"]), "/"),
+            Operation::ListVaults => (words(&["vault", "list"]), "/"),
+            Operation::RemoveGrant => {
+                let id = self.broker.grant(&self.broker.principal(&name), "get", "/vault1");
+                (words(&["revoke", &id]), "/vault1")
+            }
+            Operation::RemovePin => {
+                self.broker.ask(&["pin", "add", &name, "--sha256", &sha256]);
+                (words(&["pin", "remove", &name]), "/")
+            }
+            Operation::UpdateVault => (words(&["vault", "update", "vault1", "--purge-protection"]), "/vault1"),
+            _ => return None,
+        })
+    }
+}
+
+#[test]
+fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_served() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not run: acting as other users needs root");
+        return;
+    }
+    let mut counter = Counter::open();
+    let on_routes: Vec<_> = ROUTES.iter().map(|route| route.action.operation()).collect();
+    for operation in Operation::ALL.iter().copied().filter(|operation| !on_routes.contains(operation)) {
+        let permission = operation.permission();
+        counter.uids += 1;
+        let nobody = counter.uids;
+        let without = counter.clerk(&all_but(permission), "/");
+        let elsewhere = counter.clerk(permission.word(), "/vault2");
+        for uid in [nobody, without, elsewhere] {
+            let (words, scope) = counter.request(operation).unwrap_or_else(|| panic!("{operation} has no case"));
+            let done = counter.ask(uid, &words);
+            let told = String::from_utf8_lossy(&done.stderr);
+            let named = format!("principal local/uid:{uid} lacks permission {permission} on {scope};");
+            assert!(!done.status.success() && told.contains(&named), "{words:?}: {told}");
+        }
+        let with = counter.clerk(permission.word(), "/");
+        let (words, _) = counter.request(operation).unwrap();
+        let done = counter.ask(with, &words);
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+#[test]
+fn the_admin_socket_takes_its_owner_alone() {
+    let broker = Setup::new().start();
+    let mode = std::fs::metadata(broker.socket()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

@@ -1,9 +1,18 @@
 //! A scrape of `/metrics`, read.
 
+use std::collections::BTreeSet;
+
 /// The text format of Prometheus, as it was at one moment.
 pub struct Metrics(pub String);
 
 impl Metrics {
+    /// Every series: its name and labels, as they stand before the value.
+    #[must_use]
+    pub fn series(&self) -> BTreeSet<&str> {
+        let samples = self.0.lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect()
+    }
+
     /// The sum of a metric's samples that carry all of `labels`; 0 where there is none.
     ///
     /// # Panics
@@ -20,7 +29,8 @@ impl Metrics {
             let has = |label: &String| labels.split(',').any(|held| held == label);
             wanted.iter().all(has).then(|| value.parse::<f64>().unwrap())
         };
-        self.0.lines().filter_map(of_line).sum()
+        // Not `sum`: of nothing at all that is -0.
+        self.0.lines().filter_map(of_line).fold(0.0, |sum, value| sum + value)
     }
 }
 

@@ -3,8 +3,10 @@
 
 mod every_verb;
 
+use std::sync::Arc;
+
 use broker_core::broker::NewVault;
-use broker_core::entry::Decision;
+use broker_core::entry::{Asker, Decision, Proof};
 use broker_core::grant::Scope;
 use broker_core::permission::{Permission, Role};
 use broker_core::refusal::{MissingWhy, Refusal};
@@ -133,6 +135,29 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
             matches!(run(ask(operation, &bench, &target, &asker(USER))), Err(Refusal::Forbidden(_))),
             "{operation}"
         );
+    }
+}
+
+/// A certificate that was trusted when its connection began, and is not any more.
+struct Ended;
+
+impl Proof for Ended {
+    fn holds(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn whoever_lost_the_proof_of_its_name_is_served_nothing() {
+    let bench = Bench::new();
+    let target = Target::prepared(&bench);
+    bench.give_role(USER, Role::Administrator, Scope::Broker);
+    let ended = Asker { proof: Some(Arc::new(Ended)), ..asker(USER) };
+    for (operation, ..) in EXPECTED {
+        let answer = run(ask(operation, &bench, &target, &ended));
+        assert_eq!(answer, Err(Refusal::IdentityEnded { principal: ended.principal.clone() }), "{operation}");
+        let decision = Decision::Refused { reason: "identity-ended", missing: None };
+        assert_eq!(bench.audit.last().decision, Some(decision), "{operation}");
     }
 }
 

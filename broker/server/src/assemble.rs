@@ -43,7 +43,12 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store)?);
     let plugins = load_plugins(config, &store).await?;
-    let audit = Arc::new(FileAudit::open(config.audit.clone())?);
+    let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
+    let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
+    let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
+    let audit = crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock))?;
+    let audit = Arc::new(audit);
     let backends: Backends = plugins
         .iter()
         .map(|(name, plugin)| {
@@ -51,10 +56,6 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
             (name.clone(), Arc::new(metered) as Arc<dyn Backend>)
         })
         .collect();
-    let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
-    let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
-    let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
-    let clock = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
     let mut log = Arc::clone(&audit) as Arc<dyn AuditLog>;
     let mut hook = None;
     if let Some(settings) = &config.webhook {
@@ -66,7 +67,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
         backends,
         chance: Arc::new(SystemChance),
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        clock: Arc::clone(&clock),
         limits: config.limits,
         store: Arc::clone(&store) as Arc<dyn Store>,
     })

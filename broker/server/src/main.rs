@@ -3,8 +3,10 @@
 
 mod admin;
 mod assemble;
+mod audit;
 mod cli;
 mod config;
+mod front;
 mod http;
 mod layer;
 mod listen;

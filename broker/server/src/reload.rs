@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use broker_core::vault::Pin;
 use broker_identity::{CaFiles, CaSpec, LiveTrust, ServerCertificate, ServerIdentity, Standing, Trust, TrustSpec};
 use rustls_pki_types::UnixTime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use crate::config::{Config, Tls};
@@ -122,9 +122,13 @@ impl Reloader {
         self.trust_changed.send_replace(generation);
     }
 
-    /// Looks at intervals and on SIGHUP until the broker stops.
-    pub async fn run(self: Arc<Self>, every: std::time::Duration, mut stopping: watch::Receiver<bool>) -> Result<()> {
-        let mut hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
+    /// Looks at intervals and on SIGHUP (`hangup`) until the broker stops.
+    pub async fn run(
+        self: Arc<Self>,
+        mut hangup: Signal,
+        every: std::time::Duration,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<()> {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

@@ -1,0 +1,81 @@
+//! Series that are there from the first scrape, at 0: `rate()` sees a first event only where there was a series before it.
+//! A word that is missing here is counted all the same; it is only not there before it first happens.
+
+use super::Metrics;
+
+/// What a backend is asked for, as `Metered` calls it.
+const BACKEND_OPERATIONS: [&str; 3] = ["generate-key", "unwrap-key", "wrap-key"];
+
+/// How its calls end: well, or in a way that someone should look at.
+const BACKEND_OUTCOMES: [&str; 7] =
+    ["backend-busy", "backend-deadline", "backend-faulty", "backend-unavailable", "internal", "ok", "unwrappable"];
+
+/// `Denial::word`, all of them.
+const DENIALS: [&str; 17] = [
+    "ambiguous-ca",
+    "ambiguous-name",
+    "bad-certificate",
+    "bad-name",
+    "bad-signature",
+    "chain-too-long",
+    "changed",
+    "crl-expired",
+    "expired",
+    "name-constraint",
+    "no-certificate",
+    "no-name",
+    "not-yet-valid",
+    "revocation-unknown",
+    "revoked",
+    "unknown-ca",
+    "wrong-usage",
+];
+
+/// How requests end that alerts watch, with the reason.
+const ENDS: [(&str, &str); 4] =
+    [("allowed", "none"), ("error", "audit-unavailable"), ("error", "internal"), ("refused", "forbidden")];
+
+/// How a TLS handshake ends, as `Listener` calls it.
+const HANDSHAKES: [&str; 9] = [
+    "bad-certificate",
+    "connection-lost",
+    "incompatible",
+    "late-denial",
+    "no-certificate",
+    "ok",
+    "protocol-error",
+    "refused-by-client",
+    "timeout",
+];
+
+impl Metrics {
+    /// What does not depend on the configuration.
+    pub(super) fn begin(&self) {
+        for reason in DENIALS {
+            self.client_denials.with_label_values(&[reason]);
+        }
+        for outcome in ["failed", "ok"] {
+            self.reloads.with_label_values(&[outcome]);
+        }
+    }
+
+    pub fn begin_backend(&self, backend: &str) {
+        for operation in BACKEND_OPERATIONS {
+            for outcome in BACKEND_OUTCOMES {
+                self.backend_calls.with_label_values(&[backend, operation, outcome]);
+            }
+        }
+    }
+
+    pub fn begin_front(&self, front: &str, operations: &[&str]) {
+        self.authorise_seconds.with_label_values(&[front]);
+        for outcome in HANDSHAKES {
+            self.handshakes.with_label_values(&[front, outcome]);
+        }
+        for operation in operations {
+            for (outcome, reason) in ENDS {
+                self.requests.with_label_values(&[front, operation, outcome, reason]);
+            }
+        }
+    }
+}
