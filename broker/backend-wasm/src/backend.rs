@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras, Wrapped};
+use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
+use broker_core::grant::Permit;
+use broker_core::imported::ImportedKey;
 use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping, Wrapping};
 use broker_core::refusal::Failure;
 use broker_core::secret::Secret;
+use broker_core::verb;
 
 use crate::call::Guest;
 use crate::counters::Counters;
@@ -92,6 +95,45 @@ impl Backend for WasmBackend {
         extras: &'a WrapExtras,
     ) -> Later<'a, Result<Unwrapped, Failure>> {
         Box::pin(self.unwrap_with_any(permit, candidates, algorithm, value, extras))
+    }
+
+    fn import_key(
+        &self,
+        permit: Permit<verb::ImportKey>,
+        version: KeyVersion,
+        spec: KeySpec,
+        key: ImportedKey,
+    ) -> Later<'_, Result<Generated, Failure>> {
+        Box::pin(self.take_key(permit, version, spec, key))
+    }
+
+    fn sign<'a>(
+        &'a self,
+        permit: Permit<verb::Sign>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+    ) -> Later<'a, Result<Vec<u8>, Failure>> {
+        Box::pin(self.sign_under(permit, under, algorithm, digest))
+    }
+
+    fn verify<'a>(
+        &'a self,
+        permit: Permit<verb::Verify>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+        signature: &'a [u8],
+    ) -> Later<'a, Result<bool, Failure>> {
+        Box::pin(std::future::ready(self.verify_with(&permit, under, algorithm, digest, signature)))
+    }
+
+    fn destroy_key<'a>(
+        &'a self,
+        permit: Permit<verb::PurgeKey>,
+        versions: &'a [Candidate],
+    ) -> Later<'a, Result<(), Failure>> {
+        Box::pin(self.destroy_all(permit, versions))
     }
 
     fn self_test(&self) -> Later<'_, Result<(), Failure>> {

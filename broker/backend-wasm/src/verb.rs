@@ -7,10 +7,12 @@ mod import_key;
 mod self_test;
 mod sign;
 mod unwrap_key;
+mod verify;
 mod wrap_key;
 
 use broker_core::grant::Scope;
 use broker_core::name::KeyVersion;
+use broker_core::port::Candidate;
 use broker_core::refusal::Failure;
 use broker_core::secret::Secret;
 use wasmtime::component::Resource;
@@ -24,6 +26,12 @@ fn place_of(scope: &Scope, version: KeyVersion) -> Result<Place, Failure> {
         Scope::Key(vault, key) => Ok(Place { vault: vault.clone(), key: key.clone(), version }),
         Scope::Broker | Scope::Vault(_) => Err(Failure::internal(format!("permit for {scope}, which is no key"))),
     }
+}
+
+/// The same, where the material was made: a backup may have brought it from another vault.
+fn home_of(scope: &Scope, candidate: &Candidate) -> Result<Place, Failure> {
+    let place = place_of(scope, candidate.version)?;
+    Ok(Place { vault: candidate.home(&place.vault).clone(), ..place })
 }
 
 impl Instance {

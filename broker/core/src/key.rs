@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::algorithm::{KeyFamily, KeySpec, PublicKey, word_enum};
 use crate::name::{BackendName, KeyName, KeyVersion, VaultName};
 use crate::refusal::Refusal;
+use crate::rotation::RotationPolicy;
 
 /// Most versions one key may have; a rotation past it is refused.
 pub const VERSIONS_MAX: usize = 1000;
@@ -71,6 +72,8 @@ pub struct VersionRecord {
     pub updated_s: i64,
     pub operations: KeyOperations,
     pub tags: BTreeMap<String, String>,
+    /// Whether a policy's Notify was carried out for it.
+    pub notified: bool,
 }
 
 /// What never changes about a version: its public half, and the backend's own opaque bytes.
@@ -79,6 +82,8 @@ pub struct Material {
     /// Opaque to the broker, at most 64 KiB; the backend alone makes sense of it.
     pub opaque: Vec<u8>,
     pub public: PublicKey,
+    /// The vault it was made in, when a backup was restored into another: backends bind material to where it was made.
+    pub origin_vault: Option<VaultName>,
 }
 
 /// Live, or deleted and recoverable until a date.
@@ -95,6 +100,9 @@ pub struct KeyRecord {
     pub name: KeyName,
     pub state: KeyState,
     pub versions: Vec<VersionRecord>,
+    pub rotation: Option<RotationPolicy>,
+    /// Must be lifted before the key can be deleted.
+    pub delete_lock: bool,
     /// Counts the writes of this record, from 1; the store refuses a write that was not made from the newest.
     pub revision: u64,
 }
@@ -190,7 +198,15 @@ impl KeyRecord {
     /// A new key with its first version; revision 0 means that it is not stored yet.
     #[must_use]
     pub fn new(vault: VaultName, name: KeyName, first: VersionRecord) -> Self {
-        Self { vault, name, state: KeyState::Live, versions: vec![first], revision: 0 }
+        Self {
+            vault,
+            name,
+            state: KeyState::Live,
+            versions: vec![first],
+            rotation: None,
+            delete_lock: false,
+            revision: 0,
+        }
     }
 
     /// The newest version.
@@ -263,9 +279,13 @@ impl KeyRecord {
     /// The key, soft-deleted now and due to be purged after `days`.
     ///
     /// # Errors
-    /// `KeyNotFound` when it is deleted already.
+    /// `KeyNotFound` when it is deleted already; `Conflict` while its delete lock is set.
     pub fn deleted(&self, now_s: i64, days: u16) -> Result<Self, Refusal> {
         self.check_live()?;
+        if self.delete_lock {
+            let problem = format!("key {} has a delete lock; lift it first", self.name);
+            return Err(Refusal::Conflict { problem });
+        }
         let purge_s = now_s.saturating_add(i64::from(days) * 86_400);
         Ok(Self { state: KeyState::Deleted { deleted_s: now_s, purge_s }, ..self.clone() })
     }

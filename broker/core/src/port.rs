@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::algorithm::{KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use crate::entry::Entry;
 use crate::grant::{Grant, GrantId, Permit};
+use crate::imported::ImportedKey;
 use crate::key::{KeyRecord, Material};
 use crate::name::{AnchorName, KeyName, KeyVersion, VaultName};
 use crate::refusal::Failure;
@@ -47,23 +48,23 @@ pub enum Unwrapping {
 }
 
 macro_rules! permit_place {
-    ($($name:ident { $($variant:ident),+ })+) => { $(
+    ($($name:ident { $($pattern:pat),+ } => $permit:ident;)+) => { $(
         impl $name {
             /// The one key the permit was given for.
             ///
             /// # Errors
             /// `Internal` when the permit is not for a key: a bug of ours, caught before the backend acts.
             pub fn key(&self) -> Result<(&VaultName, &KeyName), Failure> {
-                let scope = match self { $(Self::$variant(permit) => permit.scope(),)+ };
+                let scope = match self { $($pattern => $permit.scope(),)+ };
                 scope.vault().zip(scope.key()).ok_or_else(|| Failure::internal(format!("permit for {scope}, which is no key")))
             }
         }
     )+ };
 }
 permit_place! {
-    Making { Create, Rotate }
-    Wrapping { Encrypt, Wrap }
-    Unwrapping { Decrypt, Unwrap }
+    Making { Making::Create(permit), Making::Rotate(permit) } => permit;
+    Unwrapping { Unwrapping::Decrypt(permit), Unwrapping::Unwrap(permit) } => permit;
+    Wrapping { Wrapping::Encrypt(permit), Wrapping::Wrap(permit) } => permit;
 }
 
 /// One version that an unwrap may try.
@@ -72,6 +73,14 @@ pub struct Candidate {
     pub version: KeyVersion,
     pub spec: KeySpec,
     pub material: Arc<Material>,
+}
+
+impl Candidate {
+    /// The vault that the backend bound the material to: the permit's own, unless a backup brought it from another.
+    #[must_use]
+    pub fn home<'a>(&'a self, permitted: &'a VaultName) -> &'a VaultName {
+        self.material.origin_vault.as_ref().unwrap_or(permitted)
+    }
 }
 
 /// A secret, and which of the candidates opened it.
@@ -96,6 +105,41 @@ pub trait Backend: Send + Sync {
     /// Makes a new version.
     fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec)
     -> Later<'_, Result<Generated, Failure>>;
+
+    /// Takes a version over, of the spec's own family. `BadRequest` when its numbers are no such key.
+    fn import_key(
+        &self,
+        permit: Permit<verb::ImportKey>,
+        version: KeyVersion,
+        spec: KeySpec,
+        key: ImportedKey,
+    ) -> Later<'_, Result<Generated, Failure>>;
+
+    /// Signs a digest of the algorithm's own size. ECDSA signatures are r || s, each of the field's size.
+    fn sign<'a>(
+        &'a self,
+        permit: Permit<verb::Sign>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+    ) -> Later<'a, Result<Vec<u8>, Failure>>;
+
+    /// Whether a signature is the key's. Needs the public part alone.
+    fn verify<'a>(
+        &'a self,
+        permit: Permit<verb::Verify>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+        signature: &'a [u8],
+    ) -> Later<'a, Result<bool, Failure>>;
+
+    /// Destroys what is kept of these versions outside their material. A version that is gone already is no failure.
+    fn destroy_key<'a>(
+        &'a self,
+        permit: Permit<verb::PurgeKey>,
+        versions: &'a [Candidate],
+    ) -> Later<'a, Result<(), Failure>>;
 
     /// Wraps 1 to 65 536 bytes under one version.
     fn wrap_key<'a>(
@@ -127,6 +171,8 @@ pub enum Change {
     DropGrant(GrantId),
     DropPin(AnchorName),
     PutGrant(Grant),
+    /// Removes a key with all materials of its versions; the record must be of this very revision.
+    DropKey(Arc<KeyRecord>),
     /// Replaces the record whose revision is one less; revision 1 is a new key.
     PutKey(Arc<KeyRecord>),
     /// Written once, never replaced.
@@ -137,6 +183,11 @@ pub enum Change {
         material: Arc<Material>,
     },
     PutPin(CertificatePin),
+    /// At most 64 KiB, under a name of at most 64 bytes.
+    PutSetting {
+        name: String,
+        value: Vec<u8>,
+    },
     PutVault(Vault),
 }
 
@@ -160,6 +211,7 @@ pub struct Page<T> {
 pub struct Standing {
     pub grants: Vec<Grant>,
     pub pins: Vec<CertificatePin>,
+    pub settings: Vec<(String, Vec<u8>)>,
     pub vaults: Vec<Vault>,
 }
 
@@ -185,6 +237,21 @@ pub trait Store: Send + Sync {
         after: Option<u64>,
         most: usize,
     ) -> Later<'a, Result<Page<Arc<KeyRecord>>, Failure>>;
+
+    /// Keys whose next due time ([`KeyRecord::next_due`]) is at or before this one, the longest due first.
+    fn due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<KeyRecord>>, Failure>>;
+
+    /// A key with its materials (in the order of its versions) as bytes that only this store opens again.
+    ///
+    /// # Errors
+    /// The sealing fails; a bug.
+    fn seal_backup(&self, record: &KeyRecord, materials: &[Arc<Material>]) -> Result<Vec<u8>, Failure>;
+
+    /// What `seal_backup` sealed.
+    ///
+    /// # Errors
+    /// `BadRequest` for anything else, whatever is wrong with it.
+    fn open_backup(&self, sealed: &[u8]) -> Result<(KeyRecord, Vec<Material>), Failure>;
 
     /// All of the changes or none; durable when it answers.
     fn commit(&self, changes: Vec<Change>) -> Later<'_, Result<(), CommitError>>;

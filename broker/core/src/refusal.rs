@@ -91,6 +91,11 @@ pub enum Refusal {
     NotFound {
         what: String,
     },
+    /// Purge protection keeps it until this time (Unix seconds).
+    PurgeProtected {
+        key: KeyName,
+        purge_s: i64,
+    },
     StoreUnavailable,
     TooManyRequests {
         retry_after_s: u32,
@@ -151,6 +156,7 @@ impl Refusal {
             Self::KeyOperationExcluded { .. } => "key-operation-excluded",
             Self::NotFound { .. } => "not-found",
             Self::NotImplemented { .. } => "not-implemented",
+            Self::PurgeProtected { .. } => "purge-protected",
             Self::StoreUnavailable => "store-unavailable",
             Self::TooManyRequests { .. } => "too-many-requests",
             Self::Unwrappable => "unwrappable",
@@ -204,6 +210,10 @@ impl fmt::Display for Refusal {
             }
             Self::NotFound { what } => write!(f, "{what} does not exist"),
             Self::NotImplemented { operation } => write!(f, "operation {operation} is not implemented by this broker"),
+            Self::PurgeProtected { key, purge_s } => write!(
+                f,
+                "the vault's purge protection keeps key {key} recoverable until {purge_s} (Unix seconds); nobody can purge it earlier"
+            ),
             Self::StoreUnavailable => f.write_str("the broker's store does not answer; try again"),
             Self::TooManyRequests { retry_after_s } => {
                 write!(f, "too many requests from this principal; try again in {retry_after_s} s")
@@ -219,6 +229,11 @@ impl std::error::Error for Refusal {}
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { principal, permission, scope, why } = self;
+        // A consumer may be pointed at a key before it is authorised, and then asks again and again.
+        let consumes = matches!(permission, Permission::Get | Permission::UnwrapKey | Permission::WrapKey);
+        if let (true, Some(key), MissingWhy::NoGrant | MissingWhy::NotBegun { .. }) = (consumes, scope.key(), why) {
+            write!(f, "waiting for key {key}: ")?;
+        }
         match why {
             MissingWhy::NoGrant => write!(
                 f,

@@ -41,6 +41,7 @@ macro_rules! verbs {
 }
 
 verbs! {
+    AcceptClock = "accept-clock" needs VaultManage,
     BackupKey = "backup-key" needs Backup,
     CreateGrant = "create-grant" needs GrantWrite,
     CreateKey = "create-key" needs Create,
@@ -49,6 +50,7 @@ verbs! {
     Decrypt = "decrypt" needs Decrypt,
     DeleteKey = "delete-key" needs Delete,
     Encrypt = "encrypt" needs Encrypt,
+    Examine = "examine" needs GrantRead,
     GetDeletedKey = "get-deleted-key" needs Get,
     GetKey = "get-key" needs Get,
     GetRotationPolicy = "get-rotation-policy" needs GetRotationPolicy,
@@ -59,6 +61,8 @@ verbs! {
     ListPins = "list-pins" needs VaultManage,
     ListVaults = "list-vaults" needs VaultManage,
     ListVersions = "list-versions" needs List,
+    LockKey = "lock-key" needs VaultManage,
+    NotifyKey = "notify-key" needs Rotate,
     PurgeKey = "purge-key" needs Purge,
     RandomBytes = "random-bytes" needs Rng,
     RecoverKey = "recover-key" needs Recover,

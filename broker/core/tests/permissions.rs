@@ -92,13 +92,21 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
     bench.give_role(USER, Role::Administrator, bench.key_scope("k"));
     let elsewhere = Target { key: key_name("other"), ..target.clone() };
     let on_keys = [
+        Operation::BackupKey,
         Operation::Decrypt,
         Operation::Encrypt,
+        Operation::Examine,
         Operation::GetKey,
+        Operation::GetRotationPolicy,
         Operation::ListVersions,
+        Operation::LockKey,
+        Operation::NotifyKey,
         Operation::RotateKey,
+        Operation::SetRotationPolicy,
+        Operation::Sign,
         Operation::UnwrapKey,
         Operation::UpdateKey,
+        Operation::Verify,
         Operation::WrapKey,
     ];
     for operation in on_keys {
@@ -108,7 +116,21 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
         );
         run(ask(operation, &bench, &target, &asker(USER))).unwrap();
     }
-    for operation in [Operation::CreateKey, Operation::CreateVault, Operation::ListKeys, Operation::UpdateVault] {
+    let elsewhere = [
+        Operation::AcceptClock,
+        Operation::CreateKey,
+        Operation::CreateVault,
+        Operation::DeleteKey,
+        Operation::GetDeletedKey,
+        Operation::ImportKey,
+        Operation::ListDeletedKeys,
+        Operation::ListKeys,
+        Operation::PurgeKey,
+        Operation::RecoverKey,
+        Operation::RestoreKey,
+        Operation::UpdateVault,
+    ];
+    for operation in elsewhere {
         assert!(
             matches!(run(ask(operation, &bench, &target, &asker(USER))), Err(Refusal::Forbidden(_))),
             "{operation}"

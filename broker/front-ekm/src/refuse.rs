@@ -131,6 +131,8 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         | Refusal::BackendNotReady { .. }
         | Refusal::BackendUnavailable { .. }
         | Refusal::StoreUnavailable => UNAVAILABLE,
+        // No request of this front purges.
+        Refusal::PurgeProtected { .. } => shape(StatusCode::FORBIDDEN, "Forbidden"),
         Refusal::BackendBusy { .. } => UNAVAILABLE.retry_after(1),
         Refusal::BackendDeadline { .. } => LATE,
         Refusal::BackendFaulty { .. } => shape(StatusCode::BAD_GATEWAY, "BadGateway"),

@@ -18,11 +18,16 @@ use crate::layer::{Metered, MeteredAudit};
 use crate::metric::Metrics;
 use crate::reload::Reloader;
 use crate::root;
+use crate::task::{CLOCK_MARK, ClockGuard};
+use crate::webhook::{self, Announced, Hook};
 
 /// A broker with all that was built for it.
 pub struct Assembly {
     pub audit: Arc<FileAudit>,
     pub broker: Arc<Broker>,
+    pub clock: Arc<dyn Clock>,
+    pub guard: Arc<ClockGuard>,
+    pub hook: Option<(Hook, tokio::sync::mpsc::Receiver<bytes::Bytes>)>,
     pub metrics: Arc<Metrics>,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
     pub reloader: Arc<Reloader>,
@@ -38,7 +43,10 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store)?);
     let plugins = load_plugins(config, &store).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
+    let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
+    let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
     let audit = crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock))?;
     let audit = Arc::new(audit);
     let backends: Backends = plugins
@@ -48,12 +56,18 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
             (name.clone(), Arc::new(metered) as Arc<dyn Backend>)
         })
         .collect();
-    let log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let mut log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let mut hook = None;
+    if let Some(settings) = &config.webhook {
+        let (notices, waiting) = webhook::queue();
+        hook = Some((Hook::new(settings, Arc::clone(&metrics))?, waiting));
+        log = Arc::new(Announced { log, notices, metrics: Arc::clone(&metrics) });
+    }
     let broker = Broker::open(Parts {
         audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
         backends,
         chance: Arc::new(SystemChance),
-        clock,
+        clock: Arc::clone(&clock),
         limits: config.limits,
         store: Arc::clone(&store) as Arc<dyn Store>,
     })
@@ -67,7 +81,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         let reloader = Arc::clone(&reloader);
         move |pins| reloader.pins_changed(pins)
     }));
-    Ok(Assembly { audit, broker: Arc::new(broker), metrics, plugins, reloader, store, trust_changes })
+    Ok(Assembly { audit, broker: Arc::new(broker), clock, guard, hook, metrics, plugins, reloader, store, trust_changes })
 }
 
 async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
@@ -124,21 +138,15 @@ fn check_vaults(broker: &Broker) -> Result<()> {
 /// The system's clock.
 struct SystemClock {
     started: Instant,
-    /// The latest time that was given out: a clock set back must not revive what has ended while we run.
-    latest_ms: AtomicU64,
-}
-
-impl SystemClock {
-    fn start() -> Self {
-        Self { started: Instant::now(), latest_ms: AtomicU64::new(0) }
-    }
+    /// The latest time that the store remembers: a clock set back must not revive what has ended.
+    floor_ms: Arc<AtomicU64>,
 }
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
         let now = u64::try_from(since).unwrap_or(u64::MAX);
-        self.latest_ms.fetch_max(now, Ordering::Relaxed).max(now)
+        now.max(self.floor_ms.load(Ordering::Relaxed))
     }
 
     fn monotonic_us(&self) -> u64 {

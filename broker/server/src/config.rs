@@ -15,7 +15,6 @@ use broker_identity::{CaFiles, NameSource};
 
 /// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
 /// already joined to it.
-#[derive(Debug)]
 pub struct Config {
     pub admin_socket: PathBuf,
     pub audit: broker_audit::Settings,
@@ -23,14 +22,18 @@ pub struct Config {
     pub cache_dir: PathBuf,
     pub checkpoint_copies_dir: PathBuf,
     pub client_cas: Vec<CaFiles>,
+    /// A forward jump of the clock beyond this suspends purge and rotation.
+    pub clock_jump_s_max: i64,
     pub ekm: Option<Ekm>,
     pub keyvault: Option<Keyvault>,
     pub limits: Limits,
     pub log: Log,
     pub metrics_listen: Option<SocketAddr>,
     pub reload_check: Duration,
+    pub scheduler_every: Duration,
     pub store: Store,
     pub tls: Tls,
+    pub webhook: Option<crate::webhook::Settings>,
 }
 
 #[derive(Debug)]
@@ -125,6 +128,7 @@ impl Config {
             audit: audit(raw.audit, folder)?,
             backends,
             cache_dir: at(raw.cache_dir),
+            clock_jump_s_max: i64::from(raw.scheduler.clock_jump_s_max.max(60)),
             ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
             client_cas,
             keyvault: raw.front.keyvault.map(keyvault).transpose()?,
@@ -132,12 +136,14 @@ impl Config {
             log: Log { json: raw.log.format == raw::LogFormat::Json, filter: raw.log.level },
             metrics_listen: raw.metrics.map(|metrics| metrics.listen),
             reload_check: milliseconds("reload-check-ms", raw.reload_check_ms, 3_600_000)?,
+            scheduler_every: milliseconds("scheduler.every-ms", raw.scheduler.every_ms, 3_600_000)?,
             store: Store {
                 path: at(raw.store.path),
                 root_key: root_key(raw.store.root_key, folder)?,
                 cache_bytes_max: raw.store.cache_mib_max.clamp(1, 1 << 20) << 20,
             },
             tls: Tls { certificate: at(raw.tls.certificate), key: at(raw.tls.key) },
+            webhook: raw.webhook.map(|webhook| webhook_of(webhook, folder)).transpose()?,
         })
     }
 }
@@ -249,6 +255,24 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
             handshake_max: milliseconds("front.keyvault.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.keyvault.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
+    })
+}
+
+fn webhook_of(raw: raw::Webhook, folder: &Path) -> Result<crate::webhook::Settings> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let secret_file = folder.join(raw.secret_file);
+    let secret = std::fs::read(&secret_file).with_context(|| format!("webhook.secret-file {}", secret_file.display()))?;
+    let roots = match raw.ca.map(|ca| folder.join(ca)) {
+        None => Vec::new(),
+        Some(ca) => CertificateDer::pem_file_iter(&ca)
+            .and_then(Iterator::collect)
+            .map_err(|error| anyhow::anyhow!("webhook.ca {}: {error}", ca.display()))?,
+    };
+    Ok(crate::webhook::Settings {
+        url: raw.url.parse().with_context(|| format!("webhook.url {:?}", raw.url))?,
+        secret: broker_core::secret::Secret::new(secret),
+        roots,
     })
 }
 
@@ -401,7 +425,7 @@ file = "software.wasm"
         ] {
             let text = WHOLE.replace(from, to);
             assert_ne!(text, WHOLE, "{from}");
-            let error = format!("{:#}", check(&text).unwrap_err());
+            let error = format!("{:#}", check(&text).err().unwrap());
             assert!(error.contains(expected), "{to}: {error}");
         }
     }

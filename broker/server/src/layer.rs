@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras, Wrapped};
+use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::entry::Entry;
+use broker_core::grant::Permit;
+use broker_core::imported::ImportedKey;
 use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{
     AuditLog, AuditUnavailable, Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping,
@@ -12,6 +14,7 @@ use broker_core::port::{
 };
 use broker_core::refusal::Failure;
 use broker_core::secret::Secret;
+use broker_core::verb;
 
 use crate::metric::{Metrics, seconds, stage};
 
@@ -43,7 +46,12 @@ impl<P: Backend + ?Sized> Backend for Metered<P> {
         self.port.capabilities()
     }
 
-    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec) -> Later<'_, Result<Generated, Failure>> {
+    fn generate_key(
+        &self,
+        permit: Making,
+        version: KeyVersion,
+        spec: KeySpec,
+    ) -> Later<'_, Result<Generated, Failure>> {
         Box::pin(async move {
             let began = Instant::now();
             self.note("generate-key", began, self.port.generate_key(permit, version, spec).await)
@@ -75,6 +83,57 @@ impl<P: Backend + ?Sized> Backend for Metered<P> {
         Box::pin(async move {
             let began = Instant::now();
             self.note("unwrap-key", began, self.port.unwrap_key(permit, candidates, algorithm, value, extras).await)
+        })
+    }
+
+    fn import_key(
+        &self,
+        permit: Permit<verb::ImportKey>,
+        version: KeyVersion,
+        spec: KeySpec,
+        key: ImportedKey,
+    ) -> Later<'_, Result<Generated, Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("import-key", began, self.port.import_key(permit, version, spec, key).await)
+        })
+    }
+
+    fn sign<'a>(
+        &'a self,
+        permit: Permit<verb::Sign>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+    ) -> Later<'a, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("sign", began, self.port.sign(permit, under, algorithm, digest).await)
+        })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        permit: Permit<verb::Verify>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+        signature: &'a [u8],
+    ) -> Later<'a, Result<bool, Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("verify", began, self.port.verify(permit, under, algorithm, digest, signature).await)
+        })
+    }
+
+    fn destroy_key<'a>(
+        &'a self,
+        permit: Permit<verb::PurgeKey>,
+        versions: &'a [Candidate],
+    ) -> Later<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            self.note("destroy-key", began, self.port.destroy_key(permit, versions).await)
         })
     }
 

@@ -15,6 +15,8 @@ mod ops;
 mod reload;
 mod root;
 mod serve;
+mod task;
+mod webhook;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -45,7 +45,11 @@ pub struct Metrics {
     pub audit_sink_entries: IntCounterVec,
     pub audit_sink_waiting: IntGaugeVec,
     pub audit_seconds: HistogramVec,
+    pub clock_suspended: IntGauge,
+    pub deeds: IntCounterVec,
+    pub deeds_due: IntGauge,
     pub store_bytes: IntGauge,
+    pub webhook_notices: IntCounterVec,
 }
 
 impl Metrics {
@@ -83,6 +87,10 @@ impl Metrics {
             audit_sink_entries: make.counters("audit_sink_entries_total", "copies of audit entries for a sink", &["sink", "outcome"])?,
             audit_sink_waiting: make.gauges("audit_sink_waiting_entries", "how far a sink lags behind", &["sink"])?,
             audit_seconds: make.histograms("audit_seconds", "from an entry's hand-over to its being durable", &[])?,
+            clock_suspended: make.gauge("clock_suspended", "1 while a jump of the clock suspends purge and rotation")?,
+            deeds: make.counters("scheduled_deeds_total", "rotations, purges and notices carried out by policy", &["deed", "outcome"])?,
+            deeds_due: make.gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
+            webhook_notices: make.counters("webhook_notices_total", "notices to the web hook, by what became of them", &["outcome"])?,
             store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
             registry: registry.clone(),
         };

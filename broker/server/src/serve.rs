@@ -16,13 +16,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::Door;
+use crate::admin::{Desk, Door};
 use crate::assemble::{Assembly, assemble};
 use crate::config::{Bounds, Config, Ekm, Keyvault, Log};
 use crate::front::HttpFront;
 use crate::http::Serving;
 use crate::listen::{Listener, Signals, bind};
 use crate::ops::{self, Pages};
+use crate::task::Scheduler;
 
 /// How often backends are asked whether they can serve.
 const HEALTH_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -47,11 +48,14 @@ struct Ready {
 pub fn run(path: &Path) -> Result<()> {
     let mut config = Config::read(path)?;
     log_to_stderr(&config.log)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&mut config))
+    // Guests that loop yield each millisecond; sockets must be looked at between a few such turns.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().event_interval(7).build()?.block_on(serve(&mut config))
 }
 
 async fn serve(config: &mut Config) -> Result<()> {
-    let assembly = assemble(config).await?;
+    let client_cas = config.client_cas.iter().map(|ca| ca.name.to_string()).collect();
+    let mut assembly = assemble(config).await?;
     let (stop, stopping) = watch::channel(false);
     let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
     // Every door is bound before the first one opens.
@@ -73,7 +77,8 @@ async fn serve(config: &mut Config) -> Result<()> {
         pid: std::process::id(),
     };
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(door.run(Arc::clone(&assembly.broker), stopping.clone()));
+    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard), client_cas };
+    tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
     if let Some(tcp) = metrics {
         tasks.spawn(ops::run(tcp, Arc::new(OpsPages::of(&assembly)), stopping.clone()));
@@ -84,6 +89,17 @@ async fn serve(config: &mut Config) -> Result<()> {
     if let Some((tcp, keyvault)) = keyvault {
         tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals)?);
     }
+    if let Some((hook, notices)) = assembly.hook.take() {
+        tasks.spawn(hook.run(notices, stopping.clone()));
+    }
+    let scheduler = Scheduler {
+        broker: Arc::clone(&assembly.broker),
+        clock: Arc::clone(&assembly.clock),
+        guard: Arc::clone(&assembly.guard),
+        metrics: Arc::clone(&assembly.metrics),
+        every: config.scheduler_every,
+    };
+    tasks.spawn(scheduler.run(stopping.clone()));
     // Signals are heard before anyone is told that we serve: whoever starts us may send one at once.
     let hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
     let mut stops = Stops::hear()?;

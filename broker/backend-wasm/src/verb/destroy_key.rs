@@ -5,7 +5,7 @@ use broker_core::port::Candidate;
 use broker_core::refusal::Failure;
 use broker_core::verb;
 
-use super::place_of;
+use super::home_of;
 use crate::backend::WasmBackend;
 use crate::frame::{Frame, Verb};
 use crate::translate;
@@ -15,9 +15,13 @@ impl WasmBackend {
     ///
     /// # Errors
     /// The first failure; the guest may not have heard of the versions after it.
-    pub async fn destroy_key(&self, permit: Permit<verb::PurgeKey>, versions: &[Candidate]) -> Result<(), Failure> {
+    pub(crate) async fn destroy_all(
+        &self,
+        permit: Permit<verb::PurgeKey>,
+        versions: &[Candidate],
+    ) -> Result<(), Failure> {
         for gone in versions {
-            let place = place_of(permit.scope(), gone.version)?;
+            let place = home_of(permit.scope(), gone)?;
             self.guest.shared.keys.forget(&place);
             let call = self.guest.begin(self.guest.shared.limits.call_ms_max).await?;
             call.within(Verb::DestroyKey, async {

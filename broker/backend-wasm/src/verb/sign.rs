@@ -6,7 +6,7 @@ use broker_core::port::Candidate;
 use broker_core::refusal::Failure;
 use broker_core::verb;
 
-use super::place_of;
+use super::home_of;
 use crate::backend::WasmBackend;
 use crate::frame::{Frame, Verb};
 use crate::refuse::unsupported;
@@ -18,14 +18,14 @@ impl WasmBackend {
     /// # Errors
     /// `AlgorithmUnsupported` for what it does not serve, `BadRequest` for a digest of another size, and what a guest's
     /// end brings.
-    pub async fn sign(
+    pub(crate) async fn sign_under(
         &self,
         permit: Permit<verb::Sign>,
         with: &Candidate,
         algorithm: SignAlgorithm,
         digest: &[u8],
     ) -> Result<Vec<u8>, Failure> {
-        let place = place_of(permit.scope(), with.version)?;
+        let place = home_of(permit.scope(), with)?;
         if !self.described().capabilities.sign_algorithms.contains(&algorithm) || !algorithm.fits(with.spec) {
             return Err(unsupported(self.name(), algorithm.word()).into());
         }

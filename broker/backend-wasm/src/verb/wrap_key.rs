@@ -20,7 +20,7 @@ impl WasmBackend {
         extras: &WrapExtras,
     ) -> Result<Wrapped, Failure> {
         let (vault, key) = permit.key()?;
-        let place = Place { vault: vault.clone(), key: key.clone(), version: under.version };
+        let place = Place { vault: under.home(vault).clone(), key: key.clone(), version: under.version };
         self.check_wrap(algorithm, under.spec)?;
         let call = self.guest.begin(self.guest.shared.limits.call_ms_max).await?;
         call.within(Verb::WrapKey, async {

@@ -11,7 +11,7 @@ use crate::entry::Asker;
 use crate::grant::Scope;
 use crate::key::{KeyOperations, KeyRecord, KeyState, Material, VersionPatch, VersionRecord};
 use crate::name::{BackendName, KeyName, KeyVersion, VaultName};
-use crate::port::{Change, CommitError, Making};
+use crate::port::{Backend, Change, CommitError, Making};
 use crate::refusal::{Failure, Refusal};
 use crate::vault::Vault;
 use crate::verb::{self, Operation};
@@ -61,7 +61,12 @@ impl Broker {
         self.add_version(deed, &vault, &ask.key, first, material).await
     }
 
-    fn planned_version(&self, deed: &Deed<'_>, vault: &Vault, ask: &CreateKey) -> Result<VersionRecord, Failure> {
+    pub(super) fn planned_version(
+        &self,
+        deed: &Deed<'_>,
+        vault: &Vault,
+        ask: &CreateKey,
+    ) -> Result<VersionRecord, Failure> {
         let plain = VersionRecord {
             version: KeyVersion(self.random()),
             spec: ask.spec,
@@ -74,6 +79,7 @@ impl Broker {
             updated_s: deed.now_s,
             operations: ask.operations.unwrap_or_else(|| KeyOperations::all_of(ask.spec)),
             tags: BTreeMap::new(),
+            notified: false,
         };
         let wanted = VersionPatch {
             not_before_s: ask.not_before_s,
@@ -91,19 +97,22 @@ impl Broker {
         permit: Making,
         version: &VersionRecord,
     ) -> Result<Arc<Material>, Failure> {
+        let backend = self.maker(deed, version)?;
+        self.intend(deed).await?;
+        let made = backend.generate_key(permit, version.version, version.spec).await?;
+        Ok(Arc::new(Material { opaque: made.opaque, public: made.public, origin_vault: None }))
+    }
+
+    /// The backend that a planned version is to live in, if it takes keys of that spec.
+    pub(super) fn maker(&self, deed: &mut Deed<'_>, version: &VersionRecord) -> Result<Arc<dyn Backend>, Failure> {
         let backend = self.backend(&version.backend)?;
         if !backend.capabilities().key_specs.contains(&version.spec) {
-            return Err(Refusal::AlgorithmUnsupported {
-                algorithm: version.spec.word().to_owned(),
-                by: format!("backend {}", version.backend),
-            }
-            .into());
+            let by = format!("backend {}", version.backend);
+            return Err(Refusal::AlgorithmUnsupported { algorithm: version.spec.word().to_owned(), by }.into());
         }
         deed.version = Some(version.version);
         deed.backend = Some(version.backend.clone());
-        self.intend(deed).await?;
-        let generated = backend.generate_key(permit, version.version, version.spec).await?;
-        Ok(Arc::new(Material { opaque: generated.opaque, public: generated.public }))
+        Ok(backend)
     }
 
     /// Commits a version with its material, to a new key or to the one that is there by now.

@@ -29,8 +29,18 @@ impl KeyView {
         version: Option<KeyVersion>,
         material: Arc<Material>,
     ) -> Result<Self, Failure> {
-        let version = record.pick(version)?.clone();
-        Ok(Self { vault, key: record.name.clone(), version, material })
+        let version = record.pick(version)?;
+        Ok(Self::of_any(vault, &record, version, material))
+    }
+
+    /// A version of a live or deleted key.
+    pub(super) fn of_any(
+        vault: Arc<Vault>,
+        record: &KeyRecord,
+        version: &VersionRecord,
+        material: Arc<Material>,
+    ) -> Self {
+        Self { vault, key: record.name.clone(), version: version.clone(), material }
     }
 
     #[must_use]

@@ -2,14 +2,22 @@
 //!
 //! Every method must be run to its end: a caller that hangs up must not cancel it, so servers run it detached.
 
+mod backup_key;
+mod clock;
 mod create_key;
 mod deed;
+mod delete_key;
+mod doctor;
 mod get_key;
 mod grants;
+mod import_key;
 mod list_keys;
 mod pins;
 mod random_bytes;
 mod rotate_key;
+mod rotation_policy;
+mod sign;
+mod system;
 mod unimplemented;
 mod unwrap_key;
 mod update_key;
@@ -22,10 +30,14 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 pub use create_key::CreateKey;
+pub use delete_key::{DeletedSummary, DeletedView};
+pub use doctor::Finding;
 pub use get_key::KeyView;
 pub use grants::NewGrant;
 pub use list_keys::KeySummary;
 pub use random_bytes::RANDOM_BYTES_MAX;
+pub use sign::{Sign, Signed};
+pub use system::{Task, task_asker};
 pub use unwrap_key::{UnwrapKey, UnwrappedKey};
 pub use vaults::{NewVault, VaultPatch};
 pub use wrap_key::{WrapKey, WrappedKey};
@@ -84,6 +96,7 @@ pub struct Broker {
     /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
     /// for older requests to end, since one of them may be waiting here.
     desk: async_lock::Mutex<()>,
+    graves: delete_key::Graves,
     on_pins: OnceLock<OnPins>,
 }
 
@@ -95,7 +108,7 @@ impl Broker {
     pub async fn open(parts: Parts) -> Result<Self, Failure> {
         let standing = parts.store.standing().await?;
         let ruling = Ruling {
-            policy: Policy::of(standing.grants),
+            policy: Policy::of(standing.grants.into_iter().chain(system::grants())),
             vaults: standing.vaults.into_iter().map(|vault| (vault.name.clone(), Arc::new(vault))).collect(),
             pins: standing.pins.into_iter().map(|pin| (pin.name.clone(), Arc::new(pin))).collect(),
         };
@@ -108,6 +121,7 @@ impl Broker {
             store: parts.store,
             turns: Turns::new(ruling),
             desk: async_lock::Mutex::new(()),
+            graves: delete_key::Graves::default(),
             on_pins: OnceLock::new(),
         })
     }

@@ -12,7 +12,7 @@ use crate::refusal::{Failure, Refusal};
 use crate::verb::{self, Operation};
 
 impl Broker {
-    /// Makes a new version of the same spec, key_ops and tags, enabled and without dates.
+    /// Makes a new version of the same spec, key_ops and tags, enabled; it expires when the key's policy says so.
     ///
     /// # Errors
     /// `Forbidden`, `VaultNotFound`, `KeyNotFound`, `Conflict`, or what the backend refuses.
@@ -36,9 +36,10 @@ impl Broker {
             version: KeyVersion(self.random()),
             enabled: true,
             not_before_s: None,
-            expires_s: None,
+            expires_s: record.rotation.as_ref().and_then(|policy| policy.expiry).map(|life| life.after(deed.now_s)),
             created_s: deed.now_s,
             updated_s: deed.now_s,
+            notified: false,
             ..record.latest().clone()
         };
         deed.algorithm = Some(next.spec.word());

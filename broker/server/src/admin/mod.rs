@@ -5,4 +5,5 @@ mod perform;
 mod socket;
 pub mod wire;
 
+pub use perform::Desk;
 pub use socket::Door;

@@ -2,28 +2,48 @@
 
 use std::sync::Arc;
 
-use broker_core::broker::{Broker, NewGrant, NewVault, VaultPatch};
+use broker_core::broker::{Broker, Finding, NewGrant, NewVault, VaultPatch};
 use broker_core::entry::Asker;
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
-use broker_core::name::{AnchorName, BackendName, NameError, Principal, VaultName};
+use broker_core::name::{AnchorName, BackendName, KeyName, NameError, Principal, VaultName};
 use broker_core::permission::{Permission, PermissionSet, Role};
 use broker_core::refusal::Refusal;
 use broker_core::vault::{Pin, Vault};
 
 use super::wire::{self, Ask, Reply};
 use crate::hex;
+use crate::task::ClockGuard;
 
-/// Carries one request out; every refusal is a reply too.
-pub async fn perform(broker: &Broker, asker: &Asker, ask: Ask) -> Reply {
-    decide(broker, asker, ask).await.unwrap_or_else(|refusal| Reply::Refused {
+/// What administrative requests act on.
+pub struct Desk {
+    pub broker: Arc<Broker>,
+    pub guard: Arc<ClockGuard>,
+    /// The names of the client CAs.
+    pub client_cas: Vec<String>,
+}
+
+impl Desk {
+    /// Carries one request out; every refusal is a reply too.
+    pub async fn perform(&self, asker: &Asker, ask: Ask) -> Reply {
+        perform(self, asker, ask).await
+    }
+}
+
+async fn perform(desk: &Desk, asker: &Asker, ask: Ask) -> Reply {
+    decide(desk, asker, ask).await.unwrap_or_else(|refusal| Reply::Refused {
         reason: refusal.word().to_owned(),
         message: refusal.to_string(),
         request: asker.request.to_string(),
     })
 }
 
-async fn decide(broker: &Broker, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> {
+async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> {
+    let broker = &*desk.broker;
     match ask {
+        Ask::AcceptClock {} => {
+            let suspended = broker.accept_clock(asker, |now_s| desk.guard.accept(now_s)).await?;
+            Ok(Reply::Clock { was_suspended: suspended })
+        }
         Ask::CreateGrant { principal, role, permissions, scope, not_before, not_after, justification } => {
             let grant = NewGrant {
                 principal: Principal::parse(&principal).map_err(bad_name)?,
@@ -49,6 +69,13 @@ async fn decide(broker: &Broker, asker: &Asker, ask: Ask) -> Result<Reply, Refus
             };
             Ok(Reply::Vaults(vec![vault_out(&*broker.create_vault(asker, vault).await?)]))
         }
+        Ask::Examine { principal, vault, key } => {
+            let principal = Principal::parse(&principal).map_err(bad_name)?;
+            let key = KeyName::parse_any_case(&key).map_err(bad_name)?;
+            let vault = VaultName::parse(&vault).map_err(bad_name)?;
+            let findings = broker.examine(asker, principal, (vault, key), &desk.client_cas).await?;
+            Ok(Reply::Findings(findings.into_iter().map(finding_out).collect()))
+        }
         Ask::ListGrants { scope } => {
             let grants = broker.list_grants(asker, scope_of(&scope)?).await?;
             Ok(Reply::Grants(grants.iter().map(|grant| grant_out(grant)).collect()))
@@ -56,6 +83,11 @@ async fn decide(broker: &Broker, asker: &Asker, ask: Ask) -> Result<Reply, Refus
         Ask::ListPins {} => Ok(Reply::Pins(broker.list_pins(asker).await?.iter().map(pin_out).collect())),
         Ask::ListVaults {} => {
             Ok(Reply::Vaults(broker.list_vaults(asker).await?.iter().map(|vault| vault_out(vault)).collect()))
+        }
+        Ask::LockKey { vault, key, lock } => {
+            let key = KeyName::parse_any_case(&key).map_err(bad_name)?;
+            let vault = VaultName::parse(&vault).map_err(bad_name)?;
+            broker.lock_key(asker, vault, key, lock).await.map(|()| Reply::Done {})
         }
         Ask::RemoveGrant { id } => {
             let id = GrantId::parse(&id).ok_or_else(|| bad(format!("{id:?} is not a grant's id")))?;
@@ -124,6 +156,11 @@ fn grant_out(grant: &Grant) -> wire::Grant {
         granted_by: grant.granted_by.to_string(),
         created: grant.created_s,
     }
+}
+
+fn finding_out(finding: Finding) -> wire::Finding {
+    let Finding { step, good, found, mend } = finding;
+    wire::Finding { step, good, found, mend }
 }
 
 fn pin_out(pin: &Arc<Pin>) -> wire::Pin {

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use broker_core::broker::Broker;
 use broker_core::entry::{Asker, Front};
 use broker_core::name::Principal;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-use super::perform::perform;
+use super::perform::Desk;
 use crate::assemble::request_id;
 use super::wire::{Ask, LINE_BYTES_MAX, Reply};
 
@@ -47,7 +46,7 @@ impl Door {
     }
 
     /// Serves until the broker stops.
-    pub async fn run(self, broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    pub async fn run(self, desk: Arc<Desk>, mut stopping: watch::Receiver<bool>) {
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -55,9 +54,9 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let broker = Arc::clone(&broker);
+                    let desk = Arc::clone(&desk);
                     tokio::spawn(async move {
-                        if let Err(error) = converse(stream, &broker).await {
+                        if let Err(error) = converse(stream, &desk).await {
                             tracing::debug!(%error, "a conversation on the admin socket ended early");
                         }
                     });
@@ -75,7 +74,7 @@ impl Drop for Door {
     }
 }
 
-async fn converse(stream: UnixStream, broker: &Arc<Broker>) -> Result<()> {
+async fn converse(stream: UnixStream, desk: &Arc<Desk>) -> Result<()> {
     let uid = stream.peer_cred()?.uid();
     let principal = Principal::parse(&format!("local/uid:{uid}"))?;
     let (read, mut write) = stream.into_split();
@@ -98,8 +97,8 @@ async fn converse(stream: UnixStream, broker: &Arc<Broker>) -> Result<()> {
         };
         let reply = match serde_json::from_slice::<Ask>(&line) {
             Ok(ask) => {
-                let broker = Arc::clone(broker);
-                tokio::spawn(async move { perform(&broker, &asker, ask).await }).await?
+                let desk = Arc::clone(desk);
+                tokio::spawn(async move { desk.perform(&asker, ask).await }).await?
             }
             Err(error) => Reply::Refused {
                 reason: "bad-request".to_owned(),

@@ -8,6 +8,7 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Ask {
+    AcceptClock {},
     CreateGrant {
         principal: String,
         #[serde(default)]
@@ -36,11 +37,21 @@ pub enum Ask {
         #[serde(default)]
         purge_protection: bool,
     },
+    Examine {
+        principal: String,
+        vault: String,
+        key: String,
+    },
     ListGrants {
         scope: String,
     },
     ListPins {},
     ListVaults {},
+    LockKey {
+        vault: String,
+        key: String,
+        lock: bool,
+    },
     RemoveGrant {
         id: String,
     },
@@ -59,7 +70,10 @@ pub enum Ask {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
+    #[serde(rename_all = "kebab-case")]
+    Clock { was_suspended: bool },
     Done {},
+    Findings(Vec<Finding>),
     Grants(Vec<Grant>),
     Pins(Vec<Pin>),
     Refused { reason: String, message: String, request: String },
@@ -103,4 +117,14 @@ pub struct Vault {
     pub soft_delete_days: u16,
     pub purge_protection: bool,
     pub created: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    pub step: String,
+    pub good: bool,
+    pub found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
 }

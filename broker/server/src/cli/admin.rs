@@ -203,6 +203,106 @@ impl PinCommand {
     }
 }
 
+#[derive(Args)]
+pub struct KeyCommand {
+    #[command(subcommand)]
+    action: KeyAction,
+}
+
+#[derive(Subcommand)]
+enum KeyAction {
+    /// Set a delete lock: the key cannot be deleted until it is lifted
+    Lock {
+        /// /vault/key
+        key: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Lift a delete lock
+    Unlock {
+        /// /vault/key
+        key: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+impl KeyCommand {
+    pub fn run(self) -> Result<()> {
+        let (key, lock, reach, words) = match self.action {
+            KeyAction::Lock { key, reach } => (key, true, reach, "locked; it cannot be deleted until the lock is lifted"),
+            KeyAction::Unlock { key, reach } => (key, false, reach, "unlocked; it can be deleted"),
+        };
+        let (vault, key) = vault_and_key(&key)?;
+        done(&reach, &Ask::LockKey { vault, key, lock }, words)
+    }
+}
+
+fn vault_and_key(path: &str) -> Result<(String, String)> {
+    match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+        Some((vault, key)) => Ok((vault.to_owned(), key.to_owned())),
+        None => bail!("{path:?} must be /vault/key"),
+    }
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Who cannot use the key: ca-name/type:value, pin/name or local/uid:N
+    #[arg(long)]
+    principal: String,
+    /// /vault/key
+    #[arg(long)]
+    key: String,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Doctor {
+    pub fn run(self) -> Result<()> {
+        let (vault, key) = vault_and_key(&self.key)?;
+        let ask = Ask::Examine { principal: self.principal, vault, key };
+        let Reply::Findings(findings) = client::ask(&self.reach.socket, &ask)? else { bail!(UNEXPECTED) };
+        if self.reach.json {
+            return say::json(&findings);
+        }
+        for finding in &findings {
+            say::line(format!("{}  {}: {}", if finding.good { "ok " } else { "BAD" }, finding.step, finding.found))?;
+            if let Some(mend) = &finding.mend {
+                say::line(format!("       mend: {mend}"))?;
+            }
+        }
+        let bad = findings.iter().filter(|finding| !finding.good).count();
+        say::line(if bad == 0 { "nothing stands in its way here".to_owned() } else { format!("{bad} to mend") })
+    }
+}
+
+#[derive(Args)]
+pub struct ClockCommand {
+    #[command(subcommand)]
+    action: ClockAction,
+}
+
+#[derive(Subcommand)]
+enum ClockAction {
+    /// The clock is right: purge and rotation go on
+    Accept {
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+impl ClockCommand {
+    pub fn run(self) -> Result<()> {
+        let ClockAction::Accept { reach } = self.action;
+        let reply = client::ask(&reach.socket, &Ask::AcceptClock {})?;
+        if reach.json {
+            return say::json(&reply);
+        }
+        let Reply::Clock { was_suspended } = reply else { bail!(UNEXPECTED) };
+        say::line(if was_suspended { "accepted; purge and rotation go on" } else { "accepted; nothing was suspended" })
+    }
+}
+
 fn fingerprint(file: &Path) -> Result<String> {
     use rustls_pki_types::CertificateDer;
     use rustls_pki_types::pem::PemObject as _;

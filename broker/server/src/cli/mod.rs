@@ -48,6 +48,12 @@ enum Command {
     Vault(admin::VaultCommand),
     /// Trust single client certificates by their SHA-256, through the running broker
     Pin(admin::PinCommand),
+    /// Set and lift delete locks of keys, through the running broker
+    Key(admin::KeyCommand),
+    /// Say that the clock is right after it jumped, through the running broker
+    Clock(admin::ClockCommand),
+    /// Explain, step by step, why a principal can or cannot use a key, and what would mend it
+    Doctor(admin::Doctor),
     /// Ask a broker as any client does: wrap, unwrap, get, rotate, data keys, rewrap, LUKS volumes
     Client(client::ClientCommand),
     /// Let local programs that cannot show a client certificate use a broker
@@ -85,6 +91,9 @@ fn perform(command: Command) -> Result<()> {
         Command::Grants(grants) => grants.run(),
         Command::Vault(vault) => vault.run(),
         Command::Pin(pin) => pin.run(),
+        Command::Key(key) => key.run(),
+        Command::Clock(clock) => clock.run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Client(client) => client.run(),
         Command::Sidecar(sidecar) => sidecar.run(),
         Command::Audit(audit) => audit.run(),

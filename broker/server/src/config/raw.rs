@@ -26,8 +26,11 @@ pub struct Raw {
     pub metrics: Option<Metrics>,
     #[serde(default = "reload_check_ms")]
     pub reload_check_ms: u64,
+    #[serde(default)]
+    pub scheduler: Scheduler,
     pub store: Store,
     pub tls: Tls,
+    pub webhook: Option<Webhook>,
 }
 
 fn cache_dir() -> PathBuf {
@@ -281,6 +284,19 @@ pub struct Metrics {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Scheduler {
+    pub clock_jump_s_max: u32,
+    pub every_ms: u64,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self { clock_jump_s_max: 3600, every_ms: 10_000 }
+    }
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Store {
     pub path: PathBuf,
@@ -306,4 +322,12 @@ pub struct RootKey {
 pub struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Webhook {
+    pub url: String,
+    pub secret_file: PathBuf,
+    pub ca: Option<PathBuf>,
 }

@@ -30,7 +30,11 @@ async fn figures_of_filling_a_large_store() {
     let Some((path, root, count)) = large() else { return };
     let store = SqliteStore::create(&path, &root, Options::default()).unwrap();
     // As an RSA-3072 key has it.
-    let material = Material { opaque: vec![7; 1800], public: PublicKey::Rsa { n: vec![9; 384], e: vec![1, 0, 1] } };
+    let material = Material {
+        opaque: vec![7; 1800],
+        public: PublicKey::Rsa { n: vec![9; 384], e: vec![1, 0, 1] },
+        origin_vault: None,
+    };
     let begun = Instant::now();
     for first in (0..count).step_by(500) {
         let keys = (first..count.min(first + 500)).map(named);

@@ -1,0 +1,67 @@
+//! The broker's own background work: principals with grants of their own, asking like anyone else.
+
+use crate::algorithm::word_enum;
+use crate::entry::{Asker, Front};
+use crate::grant::{Grant, GrantId, Granted, Scope};
+use crate::name::{Principal, RequestId};
+use crate::permission::{Permission, PermissionSet};
+
+word_enum! {
+    /// What the broker does by itself.
+    Task {
+        /// Purges what was soft-deleted, when its time has come.
+        Purge = "purge",
+        /// Carries rotation policies out.
+        Rotation = "rotation",
+    }
+}
+
+impl Task {
+    /// `system/<task>`.
+    #[must_use]
+    pub fn principal(self) -> Principal {
+        Principal::parse(&format!("system/{self}")).expect("a task's word is a name")
+    }
+
+    const fn permissions(self) -> PermissionSet {
+        match self {
+            Self::Purge => PermissionSet::of(&[Permission::Purge]),
+            Self::Rotation => PermissionSet::of(&[Permission::Rotate]),
+        }
+    }
+}
+
+/// The asker of a task's request.
+#[must_use]
+pub fn task_asker(task: Task, request: RequestId) -> Asker {
+    Asker {
+        request,
+        client_request_id: None,
+        principal: task.principal(),
+        fingerprint_sha256: None,
+        peer: "the broker itself".to_owned(),
+        front: Front::System,
+        proof: None,
+    }
+}
+
+/// Whether a grant is one of [`grants`].
+pub(super) fn is_built_in(id: GrantId) -> bool {
+    grants().any(|grant| grant.id == id)
+}
+
+/// What the tasks are granted: built in, so that they are there in every store and are listed like the others.
+pub(super) fn grants() -> impl Iterator<Item = Grant> {
+    Task::ALL.iter().enumerate().map(|(number, task)| Grant {
+        // No random id is this small.
+        id: GrantId(u128::try_from(number).map_or([0; 16], |number| (number + 1).to_be_bytes())),
+        principal: task.principal(),
+        granted: Granted::Permissions(task.permissions()),
+        scope: Scope::Broker,
+        not_before_s: None,
+        not_after_s: None,
+        justification: "built in".to_owned(),
+        granted_by: task.principal(),
+        created_s: 0,
+    })
+}

@@ -1,0 +1,179 @@
+//! What the broker does by itself: carries rotation policies out, and purges what was deleted long enough ago.
+//!
+//! Each deed is asked for like anyone's, by a principal of its own, and audited alike. A clock that jumped forward
+//! suspends all of it until the operator says that the time is right: a wrong clock must not destroy keys.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use broker_core::broker::{Broker, Task, task_asker};
+use broker_core::key::KeyRecord;
+use broker_core::name::{KeyName, VaultName};
+use broker_core::port::Clock;
+use broker_core::refusal::{Failure, Refusal};
+use broker_core::rotation::Due;
+use tokio::sync::watch;
+
+use crate::assemble::request_id;
+use crate::listen::stopped;
+use crate::metric::Metrics;
+
+/// Most deeds of one round; the next round goes on where it ended.
+const DEEDS_MAX: usize = 256;
+/// How long a deed that failed is left alone, at first and at most.
+const PAUSE_MIN: Duration = Duration::from_secs(30);
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+
+/// The scheduler.
+pub struct Scheduler {
+    pub broker: Arc<Broker>,
+    pub clock: Arc<dyn Clock>,
+    pub guard: Arc<ClockGuard>,
+    pub metrics: Arc<Metrics>,
+    pub every: Duration,
+}
+
+/// Keys whose last deed failed, and when they are tried again.
+type Pauses = HashMap<(VaultName, KeyName), (Duration, Instant)>;
+
+impl Scheduler {
+    /// Looks at intervals until the broker stops.
+    pub async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut pauses = Pauses::new();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stopped(&mut stopping) => return,
+            }
+            if let Err(failure) = self.round(&mut pauses).await {
+                tracing::error!(%failure, "the scheduler could not look at what is due");
+            }
+        }
+    }
+
+    async fn round(&self, pauses: &mut Pauses) -> Result<(), Failure> {
+        let now_s = i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX);
+        let watched = self.guard.look(&self.broker, now_s).await?;
+        self.metrics.clock_suspended.set(i64::from(!watched));
+        let due = self.broker.due(now_s, DEEDS_MAX).await?;
+        self.metrics.deeds_due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
+        if !watched {
+            return Ok(());
+        }
+        pauses.retain(|_, (pause, until)| until.elapsed() < *pause * 2);
+        for record in due {
+            let place = (record.vault.clone(), record.name.clone());
+            if pauses.get(&place).is_some_and(|(_, until)| Instant::now() < *until) {
+                continue;
+            }
+            match self.deed(&record).await {
+                Ok(()) => drop(pauses.remove(&place)),
+                Err(refusal) => {
+                    tracing::error!(vault = %record.vault, key = %record.name, %refusal, "a deed that is due failed; it will be tried again");
+                    let pause = pauses.get(&place).map_or(PAUSE_MIN, |(pause, _)| (*pause * 2).min(PAUSE_MAX));
+                    pauses.insert(place, (pause, Instant::now() + pause));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn deed(&self, record: &KeyRecord) -> Result<(), Refusal> {
+        let (vault, key) = (record.vault.clone(), record.name.clone());
+        let Some((_, due)) = record.next_due() else { return Ok(()) };
+        let (word, result) = match due {
+            Due::Notify => {
+                let asker = task_asker(Task::Rotation, request_id());
+                tracing::info!(%vault, %key, "the key's policy asks for a rotation soon");
+                ("notify", self.broker.notify_key(&asker, vault, key).await)
+            }
+            Due::Purge => {
+                let asker = task_asker(Task::Purge, request_id());
+                ("purge", self.broker.purge_key(&asker, vault, key).await)
+            }
+            Due::Rotate => {
+                let asker = task_asker(Task::Rotation, request_id());
+                ("rotate", self.broker.rotate_key(&asker, vault, key).await.map(drop))
+            }
+        };
+        let outcome = result.as_ref().err().map_or("ok", Refusal::word);
+        self.metrics.deeds.with_label_values(&[word, outcome]).inc();
+        result
+    }
+}
+
+/// Remembers, across restarts, the latest time that was seen.
+pub struct ClockGuard {
+    /// A jump further than this is not believed.
+    pub jump_s_max: i64,
+    /// What the broker's clock never falls below, in milliseconds.
+    floor_ms: Arc<AtomicU64>,
+    state: Mutex<GuardState>,
+}
+
+#[derive(Clone, Copy)]
+struct GuardState {
+    /// The latest time seen (Unix seconds); none on a new store.
+    mark_s: Option<i64>,
+    /// When it was seen, on a clock that no one sets.
+    seen: Instant,
+    suspended: bool,
+}
+
+fn milliseconds(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1000)
+}
+
+/// The setting that keeps the mark.
+pub const CLOCK_MARK: &str = "clock-mark";
+
+impl ClockGuard {
+    #[must_use]
+    pub fn new(jump_s_max: i64, stored: Option<&[u8]>) -> Self {
+        let mark_s = stored.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
+        let floor_ms = Arc::new(AtomicU64::new(mark_s.map_or(0, milliseconds)));
+        Self { jump_s_max, floor_ms, state: Mutex::new(GuardState { mark_s, seen: Instant::now(), suspended: false }) }
+    }
+
+    /// What the broker's clock never falls below, in milliseconds: the mark, as it moves on.
+    #[must_use]
+    pub fn floor_ms(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.floor_ms)
+    }
+
+    /// Whether deeds that destroy or make keys may be carried out at this time. A broker that was stopped for long sees a
+    /// jump at its next start, and asks too: the time since its last mark cannot be told from a wrong clock.
+    async fn look(&self, broker: &Broker, now_s: i64) -> Result<bool, Failure> {
+        let (judged, keep) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let elapsed_s = i64::try_from(state.seen.elapsed().as_secs()).unwrap_or(i64::MAX);
+            let expected_s = state.mark_s.map(|mark_s| mark_s.saturating_add(elapsed_s));
+            if expected_s.is_some_and(|expected_s| now_s > expected_s.saturating_add(self.jump_s_max)) && !state.suspended {
+                tracing::error!(now_s, expected_s, "the clock jumped forward; purge and rotation are suspended until `keybroker clock accept`");
+                state.suspended = true;
+            }
+            let keep = !state.suspended && state.mark_s.is_none_or(|mark_s| now_s > mark_s);
+            if keep {
+                (state.mark_s, state.seen) = (Some(now_s), Instant::now());
+            }
+            (!state.suspended && state.mark_s.is_none_or(|mark_s| now_s >= mark_s), keep)
+        };
+        if keep {
+            broker.put_setting(CLOCK_MARK, now_s.to_be_bytes().to_vec()).await?;
+            self.floor_ms.store(milliseconds(now_s), Ordering::Relaxed);
+        }
+        Ok(judged)
+    }
+
+    /// The operator says that the clock is right now. True when deeds were suspended.
+    pub fn accept(&self, now_s: i64) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let suspended = state.suspended;
+        *state = GuardState { mark_s: Some(now_s), seen: Instant::now(), suspended: false };
+        suspended
+    }
+}
