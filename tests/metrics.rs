@@ -19,6 +19,9 @@ const SCRAPERS: usize = 8;
 const WRAPS: u16 = 1_000;
 const SECRET: [u8; 32] = [0x5E; 32];
 
+/// A metric, labels, and the sum of the samples that carry them.
+type Row = (&'static str, &'static [(&'static str, &'static str)], f64);
+
 /// Every label there is. `le` is a histogram's; `kind` and `name` are of certificates and records, by configured names.
 const LABELS: [&str; 11] =
     ["backend", "event", "front", "kind", "le", "name", "operation", "outcome", "reason", "state", "version"];
@@ -171,7 +174,7 @@ fn keys_records_and_the_time_of_each_stage_are_counted() {
     admin.rotate("counted");
     broker.grant(&broker.principal("someone"), "get", "/vault1");
     let metrics = broker.metrics();
-    let rows: &[(&str, &[(&str, &str)], f64)] = &[
+    let rows: [Row; 10] = [
         ("keybroker_keys", &[("state", "live")], 1.0),
         ("keybroker_keys", &[("state", "deleted")], 0.0),
         ("keybroker_store_records", &[("kind", "material")], 2.0),
@@ -184,7 +187,7 @@ fn keys_records_and_the_time_of_each_stage_are_counted() {
         ("keybroker_plugin_calls_in_flight", &[("backend", "software")], 0.0),
         ("keybroker_audit_failing", &[], 0.0),
     ];
-    for (name, labels, wanted) in rows {
+    for (name, labels, wanted) in &rows {
         assert_eq!(metrics.sum(name, labels).to_bits(), wanted.to_bits(), "{name} {labels:?}\n{}", metrics.0);
     }
     assert!(metrics.sum("keybroker_store_records", &[("kind", "grant")]) > 1.5);

@@ -5,7 +5,7 @@ use keybroker_tests::{Asks as _, Setup};
 use crate::target::{Target, check, head_of, is_clear, posted, quick};
 
 /// Largest body that a broker takes unless told otherwise (`body-bytes-max`).
-const BODY_BYTES_MAX: usize = 256 << 10;
+const BODY_BYTES_MAX: usize = 2 << 20;
 
 #[test]
 fn a_body_that_makes_no_sense_is_a_bad_parameter() {

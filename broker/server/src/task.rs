@@ -59,7 +59,8 @@ impl Scheduler {
         let now_s = i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX);
         let watched = self.guard.look(&self.broker, now_s).await?;
         self.metrics.clock_suspended.set(i64::from(!watched));
-        let due = self.broker.due(now_s, DEEDS_MAX).await?;
+        // Those that are being left alone come first in the list, and must not keep the others out of it.
+        let due = self.broker.due(now_s, DEEDS_MAX + pauses.len()).await?;
         self.metrics.deeds_due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
         if !watched {
             return Ok(());
@@ -175,5 +176,156 @@ impl ClockGuard {
         let suspended = state.suspended;
         *state = GuardState { mark_s: Some(now_s), seen: Instant::now(), suspended: false };
         suspended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use broker_core::algorithm::KeySpec;
+    use broker_core::entry::Phase;
+    use broker_core::rotation::{LifetimeAction, Period, RotationPolicy, Trigger};
+    use broker_core::verb::Operation;
+    use broker_testkit::{Bench, key_name, run};
+
+    use super::*;
+
+    const DAY_S: u64 = 86_400;
+
+    /// A scheduler on a bench whose clock the test sets; `jump_s_max` is how far it may be set at once.
+    fn scheduler(bench: &Bench, jump_s_max: i64) -> Scheduler {
+        Scheduler {
+            broker: Arc::clone(&bench.broker),
+            clock: Arc::clone(&bench.clock) as Arc<dyn Clock>,
+            guard: Arc::new(ClockGuard::new(jump_s_max, None)),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            every: Duration::from_secs(1),
+        }
+    }
+
+    fn policed(bench: &Bench, key: &str, actions: &[(&str, bool, LifetimeAction)], expiry: Option<&str>) {
+        bench.make_key(key, KeySpec::Oct256);
+        let actions = actions.iter().map(|(period, before_expiry, action)| {
+            let period = Period::parse(period).unwrap();
+            (if *before_expiry { Trigger::BeforeExpiry(period) } else { Trigger::AfterCreate(period) }, *action)
+        });
+        let expiry = expiry.map(|text| Period::parse(text).unwrap());
+        let policy = RotationPolicy { actions: actions.collect(), expiry, created_s: 0, updated_s: 0 };
+        run(bench.broker.set_rotation_policy(&bench.admin(), bench.vault(), key_name(key), policy)).unwrap();
+    }
+
+    fn versions(bench: &Bench, key: &str) -> usize {
+        let page = run(bench.broker.list_versions(&bench.admin(), bench.vault(), key_name(key), None, 100)).unwrap();
+        page.items.len()
+    }
+
+    /// How often the broker itself did this, by its audit.
+    fn done(bench: &Bench, operation: Operation) -> usize {
+        let ours = |entry: &&broker_core::entry::Entry| {
+            entry.operation == operation
+                && entry.phase == Phase::Outcome
+                && entry.asker.principal.as_str().starts_with("system/")
+        };
+        bench.audit.entries().iter().filter(ours).count()
+    }
+
+    #[test]
+    fn a_policy_rotates_when_it_is_due_and_not_before() {
+        let bench = Bench::new();
+        policed(&bench, "k", &[("P90D", false, LifetimeAction::Rotate)], Some("P2Y"));
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        bench.clock.advance_s(90 * DAY_S - 1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(versions(&bench, "k"), 1);
+        bench.clock.advance_s(1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!((versions(&bench, "k"), done(&bench, Operation::RotateKey)), (2, 1));
+        let latest = run(bench.broker.get_key(&bench.admin(), bench.vault(), key_name("k"), None)).unwrap();
+        assert_eq!(latest.version.expires_s, Some(Period { months: 24, days: 0 }.after(bench.clock.now_s())));
+    }
+
+    #[test]
+    fn a_notice_is_given_once_a_version() {
+        let bench = Bench::new();
+        policed(&bench, "k", &[("P30D", true, LifetimeAction::Notify)], Some("P90D"));
+        run(bench.broker.rotate_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        for _ in 0..3 {
+            bench.clock.advance_s(30 * DAY_S);
+            run(scheduler.round(&mut pauses)).unwrap();
+        }
+        assert_eq!(done(&bench, Operation::NotifyKey), 1);
+        run(bench.broker.rotate_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        bench.clock.advance_s(61 * DAY_S);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(done(&bench, Operation::NotifyKey), 2);
+    }
+
+    #[test]
+    fn what_was_deleted_is_purged_when_its_time_has_come() {
+        let bench = Bench::new();
+        bench.make_key("k", KeySpec::Oct256);
+        run(bench.broker.delete_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        let deleted = || run(bench.broker.get_deleted_key(&bench.admin(), bench.vault(), key_name("k")));
+        bench.clock.advance_s(90 * DAY_S - 1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert!(deleted().is_ok());
+        bench.clock.advance_s(1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert!(matches!(deleted(), Err(Refusal::KeyNotFound { .. })));
+        assert_eq!(done(&bench, Operation::PurgeKey), 1);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_forward_destroys_nothing_until_it_is_accepted() {
+        let bench = Bench::new();
+        bench.make_key("k", KeySpec::Oct256);
+        run(bench.broker.delete_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        let (scheduler, mut pauses) = (scheduler(&bench, 3600), Pauses::new());
+        run(scheduler.round(&mut pauses)).unwrap();
+        bench.clock.advance_s(91 * DAY_S);
+        for _ in 0..3 {
+            run(scheduler.round(&mut pauses)).unwrap();
+        }
+        assert_eq!((done(&bench, Operation::PurgeKey), scheduler.metrics.clock_suspended.get()), (0, 1));
+        // Only who manages the broker may say that the clock is right.
+        let stranger = broker_testkit::asker("corp/dns:stranger");
+        assert!(run(bench.broker.accept_clock(&stranger, |now_s| scheduler.guard.accept(now_s))).is_err());
+        assert!(run(bench.broker.accept_clock(&bench.admin(), |now_s| scheduler.guard.accept(now_s))).unwrap());
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!((done(&bench, Operation::PurgeKey), scheduler.metrics.clock_suspended.get()), (1, 0));
+    }
+
+    #[test]
+    fn a_clock_set_back_stops_deeds_and_the_floor_holds() {
+        let bench = Bench::new();
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        run(scheduler.round(&mut pauses)).unwrap();
+        let mark_s = bench.clock.now_s();
+        assert_eq!(scheduler.guard.floor_ms().load(Ordering::Relaxed), milliseconds(mark_s));
+        bench.clock.set_s(u64::try_from(mark_s).unwrap() - 1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(scheduler.metrics.clock_suspended.get(), 1);
+        // The mark survives a restart.
+        let again = ClockGuard::new(3600, Some(&mark_s.to_be_bytes()));
+        assert_eq!(again.floor_ms().load(Ordering::Relaxed), milliseconds(mark_s));
+    }
+
+    #[test]
+    fn a_deed_that_fails_is_left_alone_for_a_while_and_others_go_on() {
+        let bench = Bench::new();
+        for key in ["a", "b"] {
+            policed(&bench, key, &[("P7D", false, LifetimeAction::Rotate)], None);
+        }
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        bench.clock.advance_s(7 * DAY_S);
+        bench.software.fail_next(Refusal::Internal);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(versions(&bench, "a") + versions(&bench, "b"), 3);
+        assert_eq!(pauses.len(), 1);
+        let calls = bench.software.calls().len();
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(bench.software.calls().len(), calls, "tried again at once");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use broker_core::key::{KeyRecord, Material};
 use broker_core::refusal::{Failure, Refusal};
 use broker_crypto::random;
-use broker_crypto::seal::{OVERHEAD_BYTES, PLAINTEXT_BYTES_MAX};
+use broker_crypto::seal::OVERHEAD_BYTES;
 use serde::{Deserialize, Serialize};
 
 use crate::keyring::Keyring;
@@ -15,6 +15,9 @@ use crate::record::Record;
 const PREFIX: [u8; 4] = *b"kbb\x01";
 /// Each backup has a key of its own, so that any number of them can be sealed with random nonces.
 const SALT_BYTES: usize = 16;
+/// Longest key with all its materials. What is backed up must come back through a front, in base64url within its largest
+/// body (2 MiB unless configured otherwise); some 300 versions of RSA-4096 fit.
+const PLAINTEXT_BYTES_MAX: usize = 1 << 20;
 /// Longest backup in bytes.
 pub const BACKUP_BYTES_MAX: usize = PREFIX.len() + SALT_BYTES + PLAINTEXT_BYTES_MAX + OVERHEAD_BYTES;
 
@@ -29,7 +32,7 @@ struct BackupMirror<'a> {
 /// Prefix, salt, and the sealed key: at most [`BACKUP_BYTES_MAX`] bytes.
 ///
 /// # Errors
-/// `Conflict` when the key is larger than 16 MiB; `Internal` when the generator fails.
+/// `Conflict` when the key is larger than 1 MiB; `Internal` when the generator fails.
 pub fn seal(
     keyring: &Keyring,
     store_id: &[u8; 16],

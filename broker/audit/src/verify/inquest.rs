@@ -5,7 +5,7 @@ use std::io;
 use broker_crypto::digest::sha256;
 
 use super::{Kind, Problem, Walk};
-use crate::chain::{Digest, Header, Link};
+use crate::chain::{Digest, Header, Link, hex};
 use crate::folder::Line;
 
 impl Walk {
@@ -78,7 +78,7 @@ impl Walk {
             return Ok(self.bad(Kind::Duplicated, number, link.sequence, &detail));
         }
         if link.sequence == next {
-            return self.one_of_two(line, number, next);
+            return self.one_of_two(line, number, expected);
         }
         let dropped = if link.sequence == next + 1 {
             format!("entry {next} is")
@@ -98,21 +98,23 @@ impl Walk {
         Ok(self.bad(Kind::Dropped, number, next, &format!("{dropped} not there")))
     }
 
-    /// Two neighbours do not fit together: the one whose other neighbour fits was left alone.
-    fn one_of_two(&mut self, line: &[u8], number: u64, next: u64) -> io::Result<Problem> {
-        let digest = sha256(line);
-        let confirmed = match self.following()? {
-            Some(follower) => previous_of(&follower) == Some(digest),
-            None => self.vouchers.digest(next).is_none_or(|vouched| vouched == digest),
+    /// Two neighbours do not fit together: what follows, or a checkpoint, tells which of them is not what it was.
+    fn one_of_two(&mut self, line: &[u8], number: u64, expected: &Link) -> io::Result<Problem> {
+        let next = expected.sequence;
+        let wanted = match self.following()? {
+            Some(follower) => previous_of(&follower),
+            None => self.vouchers.digest(next),
         };
-        if !confirmed {
-            return Ok(self.bad(Kind::Altered, number, next, "the line is not what it was"));
+        // With the right link in it, is it what it was? Then nothing else of the two was touched.
+        let mended = with_previous(line, &expected.previous);
+        if wanted.is_some_and(|wanted| wanted != sha256(line) && mended.is_some_and(|mended| sha256(&mended) == wanted))
+        {
+            return Ok(self.bad(Kind::Altered, number, next, "the line's link is not what it was"));
         }
-        let (first, before) = (number == 2, next - 1);
-        if first {
+        if number == 2 {
             return Ok(self.bad(Kind::Altered, 1, next, "the segment's header is not what it was"));
         }
-        Ok(self.bad(Kind::Altered, number - 1, before, "the line is not what it was"))
+        Ok(self.bad(Kind::Altered, number - 1, next - 1, "the line is not what it was"))
     }
 
     /// The next line of all, whatever it is; nothing of it is checked any more.
@@ -132,4 +134,13 @@ impl Walk {
 
 fn previous_of(line: &[u8]) -> Option<Digest> {
     Link::of(line).map(|link| link.previous).or_else(|| Header::parse(line)?.previous())
+}
+
+/// An entry's line with another link in it.
+fn with_previous(line: &[u8], previous: &Digest) -> Option<Vec<u8>> {
+    const BEFORE: &[u8] = b",\"prev\":\"";
+    let at = line.windows(BEFORE.len()).position(|window| window == BEFORE)? + BEFORE.len();
+    let mut mended = line.to_vec();
+    mended.get_mut(at..at + 64)?.copy_from_slice(hex(previous).as_bytes());
+    Some(mended)
 }

@@ -48,7 +48,14 @@ type Attack = fn(&mut Vec<String>);
 #[test]
 fn what_is_done_to_lines_is_named_with_its_place() {
     // Line 1 is the header; entry N is line N + 1, and stands at index N.
-    let rows: [(&str, Attack, Kind, Option<u64>, u64); 13] = [
+    let rows: [(&str, Attack, Kind, Option<u64>, u64); 14] = [
+        (
+            "two neighbours changed",
+            |lines| (5..7).for_each(|at| lines[at] = lines[at].replace("forbidden", "forbiddem")),
+            Kind::Altered,
+            Some(6),
+            5,
+        ),
         ("an entry changed", |lines| lines[5] = lines[5].replace("forbidden", "forbiddem"), Kind::Altered, Some(6), 5),
         ("a link changed", |lines| relink_to_zero(&mut lines[5]), Kind::Altered, Some(6), 5),
         ("a number changed", |lines| lines[5] = lines[5].replace("\"seq\":5", "\"seq\":7"), Kind::Altered, Some(6), 5),

@@ -131,8 +131,9 @@ impl Origin {
         let parsed: Uri = authority.parse().with_context(wanted)?;
         let parsed = parsed.authority().with_context(wanted)?;
         ensure!(!authority.contains('@') && !parsed.host().is_empty(), wanted());
-        let port = match parsed.port() {
-            Some(port) => port.as_str().parse().with_context(wanted)?,
+        // What the parser makes of a port that is none is no port at all.
+        let port = match authority[parsed.host().len()..].strip_prefix(':') {
+            Some(port) => port.parse().with_context(wanted)?,
             None => 443,
         };
         let origin = Self { authority: authority.to_owned(), host: parsed.host().to_ascii_lowercase(), port };
@@ -231,10 +232,10 @@ impl Link {
 
     /// The connection's own error says more ("certificate revoked") than the request's ("closed before a response").
     async fn cause_of(&mut self, error: hyper::Error) -> anyhow::Error {
-        if let Some(connection) = self.connection.take() {
-            if let Ok(Ok(Err(cause))) = tokio::time::timeout(CAUSE_MAX, connection).await {
-                return cause.into();
-            }
+        if let Some(connection) = self.connection.take()
+            && let Ok(Ok(Err(cause))) = tokio::time::timeout(CAUSE_MAX, connection).await
+        {
+            return cause.into();
         }
         error.into()
     }
@@ -309,6 +310,7 @@ mod tests {
             "https://",
             "https:///keys",
             "https://a@b",
+            "https://vault1.kv.test:",
             "https://vault1.kv.test:99999",
             "https://vault1.kv.test/keys",
             "https://vault1 .kv.test",

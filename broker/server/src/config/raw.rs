@@ -225,9 +225,9 @@ fn tenant() -> String {
     "00000000-0000-0000-0000-000000000000".to_owned()
 }
 
-/// A 64 KiB secret in base64url, and its JSON around it.
+/// The largest backup of a key (1 MiB) in base64url, and its JSON around it.
 fn body_bytes_max() -> usize {
-    256 << 10
+    2 << 20
 }
 
 fn connections_max() -> usize {

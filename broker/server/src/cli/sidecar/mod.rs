@@ -54,7 +54,7 @@ pub struct Sidecar {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     connections_max: u16,
     /// Most bytes of a request's body
-    #[arg(long, default_value_t = 256 << 10, value_parser = clap::value_parser!(u32).range(1024..=16 << 20))]
+    #[arg(long, default_value_t = 2 << 20, value_parser = clap::value_parser!(u32).range(1024..=16 << 20))]
     body_bytes_max: u32,
     /// Longest time for one request, and for the head of the next
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(1..=600_000))]
