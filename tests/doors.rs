@@ -176,6 +176,8 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
     ("broker-core", "broker-testkit", "fakes that can fail"),
     ("broker-front-ekm", "broker-testkit", "a broker without sockets or disk"),
     ("broker-front-keyvault", "broker-testkit", "a broker without sockets or disk"),
+    ("broker-server", "broker-testkit", "the scheduler on a clock that a test sets"),
+    ("broker-store-sqlite", "broker-testkit", "the questions that every store must answer"),
     ("keybroker-tests", "broker-front-keyvault", "the list of routes, so that none goes untested"),
 ];
 

@@ -16,7 +16,9 @@ pub struct Target {
 impl Target {
     pub fn new(setup: Setup) -> Self {
         let broker = setup.start();
+        // The first is for requests to act on; they may well delete it.
         broker.admin().create("k", "oct", 256);
+        broker.admin().create("untouched", "oct", 256);
         let peak_bytes = peak_bytes(broker.pid());
         Self { broker, peak_bytes }
     }
@@ -24,7 +26,7 @@ impl Target {
     /// It serves as before, and nothing went wrong on its side.
     pub fn is_sound(&self) {
         let admin = self.broker.admin();
-        admin.wrap("/keys/k", "A256KW", &[7; 32]).with_status(200);
+        admin.wrap("/keys/untouched", "A256KW", &[7; 32]).with_status(200);
         let metrics = self.broker.metrics();
         assert_eq!(metrics.sum("keybroker_panics_total", &[]).to_bits(), 0.0_f64.to_bits(), "{}", self.broker.log());
         let labels = [("outcome", "error")];

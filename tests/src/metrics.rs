@@ -38,18 +38,21 @@ impl Metrics {
 mod tests {
     use super::*;
 
+    /// A metric, labels, and the sum of the samples that carry them.
+    type Row = (&'static str, &'static [(&'static str, &'static str)], f64);
+
     #[test]
     fn a_sum_is_of_the_samples_asked_for() {
         let text = "# HELP a_total x\na_total{front=\"kv\",reason=\"b\"} 2\na_total{front=\"kv\",reason=\"c\"} 3\na_totals 7\nplain 4\n";
         let metrics = Metrics(text.to_owned());
-        let rows: &[(&str, &[(&str, &str)], f64)] = &[
+        let rows: [Row; 5] = [
             ("a_total", &[], 5.0),
             ("a_total", &[("reason", "c")], 3.0),
             ("a_total", &[("reason", "d")], 0.0),
             ("a_total", &[("front", "kv"), ("reason", "b")], 2.0),
             ("plain", &[], 4.0),
         ];
-        for (name, labels, sum) in rows {
+        for (name, labels, sum) in &rows {
             assert_eq!(metrics.sum(name, labels).to_bits(), sum.to_bits(), "{name} {labels:?}");
         }
     }

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::chain::{Head, LogId};
-use crate::note::{self, Note};
+use crate::note::Note;
 
 /// How many checkpoints of the segment that is being written are kept; a closed one keeps its last.
 const KEPT: usize = 8;
@@ -88,7 +88,7 @@ impl Checkpoints {
         if segment != self.segment {
             fs::create_dir_all(&self.dir)?;
             // Another run's. What makes no sense was told when the log was opened.
-            let notes = note::parse_all(&read_file(&file)?).unwrap_or_default();
+            let notes = Note::parse_all(&read_file(&file)?).unwrap_or_default();
             self.recent = notes.iter().map(Note::to_string).collect();
             self.segment = segment;
         }
@@ -135,7 +135,7 @@ impl Checkpoints {
 /// The file cannot be read.
 pub fn read_notes(path: &Path) -> io::Result<Option<Vec<Note>>> {
     File::open(path)?;
-    Ok(note::parse_all(&read_file(path)?))
+    Ok(Note::parse_all(&read_file(path)?))
 }
 
 /// The file's text; empty when there is none. Bytes that are no text become marks that no note survives.

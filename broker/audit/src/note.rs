@@ -116,9 +116,15 @@ impl fmt::Display for Note {
     }
 }
 
-/// Reads notes that stand one after the other with blank lines between them; none when anything else is among them.
-#[must_use]
-pub fn parse_all(text: &str) -> Option<Vec<Note>> {
+impl Note {
+    /// Reads notes that stand one after the other with blank lines between them; none when anything else is among them.
+    #[must_use]
+    pub fn parse_all(text: &str) -> Option<Vec<Self>> {
+        parse_all(text)
+    }
+}
+
+fn parse_all(text: &str) -> Option<Vec<Note>> {
     let mut notes = Vec::new();
     let mut lines = text.split_inclusive('\n').peekable();
     while let Some(first) = lines.next() {

@@ -48,6 +48,7 @@ pub struct Metrics {
     pub clock_suspended: IntGauge,
     pub deeds: IntCounterVec,
     pub deeds_due: IntGauge,
+    pub deeds_next: IntGaugeVec,
     pub store_bytes: IntGauge,
     pub webhook_notices: IntCounterVec,
 }
@@ -90,6 +91,7 @@ impl Metrics {
             clock_suspended: make.gauge("clock_suspended", "1 while a jump of the clock suspends purge and rotation")?,
             deeds: make.counters("scheduled_deeds_total", "rotations, purges and notices carried out by policy", &["deed", "outcome"])?,
             deeds_due: make.gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
+            deeds_next: make.gauges("scheduled_next_timestamp_seconds", "when the next deed of a kind is due; 0: none is planned", &["deed"])?,
             webhook_notices: make.counters("webhook_notices_total", "notices to the web hook, by what became of them", &["outcome"])?,
             store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
             registry: registry.clone(),

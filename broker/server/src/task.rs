@@ -22,6 +22,9 @@ use crate::metric::Metrics;
 
 /// Most deeds of one round; the next round goes on where it ended.
 const DEEDS_MAX: usize = 256;
+/// How many of the keys that wait for something are looked at, the first due first, to foresee what comes next. A kind that
+/// is not among them is no sooner than they are.
+const FORESEEN_MAX: usize = 4096;
 /// How long a deed that failed is left alone, at first and at most.
 const PAUSE_MIN: Duration = Duration::from_secs(30);
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
@@ -52,7 +55,28 @@ impl Scheduler {
             if let Err(failure) = self.round(&mut pauses).await {
                 tracing::error!(%failure, "the scheduler could not look at what is due");
             }
+            if let Err(failure) = self.foresee().await {
+                tracing::warn!(%failure, "the scheduler could not look at what will be due");
+            }
         }
+    }
+
+    /// Says in the metrics when the next deed of each kind is due.
+    async fn foresee(&self) -> Result<(), Failure> {
+        let (mut notify, mut purge, mut rotate) = (None, None, None);
+        let waiting = self.broker.due(i64::MAX, FORESEEN_MAX).await?;
+        for (when_s, due) in waiting.iter().filter_map(|record| record.next_due()) {
+            let next = match due {
+                Due::Notify => &mut notify,
+                Due::Purge => &mut purge,
+                Due::Rotate => &mut rotate,
+            };
+            next.get_or_insert(when_s);
+        }
+        for (word, next) in [("notify", notify), ("purge", purge), ("rotate", rotate)] {
+            self.metrics.deeds_next.with_label_values(&[word]).set(next.unwrap_or(0));
+        }
+        Ok(())
     }
 
     async fn round(&self, pauses: &mut Pauses) -> Result<(), Failure> {

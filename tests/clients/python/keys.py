@@ -82,12 +82,6 @@ def randomness(admin) -> None:
     run.refused(400, "BadParameter", admin.keys.get_random_bytes, 129)
 
 
-def not_yet(admin) -> None:
-    for call, words in ((admin.keys.begin_delete_key, ["reads"]), (admin.keys.backup_key, ["reads"]),
-                        (admin.keys.get_key_rotation_policy, ["reads"])):
-        run.refused(501, "NotImplemented", call, *words)
-
-
 if __name__ == "__main__":
     ADMIN = run.client("admin")
     create(ADMIN)
@@ -95,4 +89,3 @@ if __name__ == "__main__":
     page_through()
     update(ADMIN)
     randomness(ADMIN)
-    not_yet(ADMIN)

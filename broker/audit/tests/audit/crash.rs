@@ -14,7 +14,7 @@ use broker_core::verb::Operation;
 use crate::bench::{entry, good, open, settings, small_segments};
 
 const DIR: &str = "AUDIT_CRASH_DIR";
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 50;
 
 fn loaded(dir: &Path) -> Settings {
     Settings { segment_bytes_max: 16 << 10, checkpoint_entries_max: 7, ..settings(dir) }

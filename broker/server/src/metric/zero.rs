@@ -4,7 +4,8 @@
 use super::Metrics;
 
 /// What a backend is asked for, as `Metered` calls it.
-const BACKEND_OPERATIONS: [&str; 3] = ["generate-key", "unwrap-key", "wrap-key"];
+const BACKEND_OPERATIONS: [&str; 7] =
+    ["destroy-key", "generate-key", "import-key", "sign", "unwrap-key", "verify", "wrap-key"];
 
 /// How its calls end: well, or in a way that someone should look at.
 const BACKEND_OUTCOMES: [&str; 7] =
@@ -35,6 +36,10 @@ const DENIALS: [&str; 17] = [
 const ENDS: [(&str, &str); 4] =
     [("allowed", "none"), ("error", "audit-unavailable"), ("error", "internal"), ("refused", "forbidden")];
 
+/// What the scheduler does, and how it ends: well, or with what it is tried again after.
+const DEEDS: [&str; 3] = ["notify", "purge", "rotate"];
+const DEED_OUTCOMES: [&str; 5] = ["audit-unavailable", "backend-unavailable", "internal", "ok", "store-unavailable"];
+
 /// How a TLS handshake ends, as `Listener` calls it.
 const HANDSHAKES: [&str; 9] = [
     "bad-certificate",
@@ -53,6 +58,12 @@ impl Metrics {
     pub(super) fn begin(&self) {
         for reason in DENIALS {
             self.client_denials.with_label_values(&[reason]);
+        }
+        for deed in DEEDS {
+            self.deeds_next.with_label_values(&[deed]);
+            for outcome in DEED_OUTCOMES {
+                self.deeds.with_label_values(&[deed, outcome]);
+            }
         }
         for outcome in ["failed", "ok"] {
             self.reloads.with_label_values(&[outcome]);
