@@ -75,8 +75,8 @@ impl Load {
         let worker = std::thread::spawn({
             let stop = Arc::clone(&stop);
             move || {
-                while !stop.load(Ordering::Relaxed) {
-                    work(&admin);
+                for turn in (0_u64..).take_while(|_| !stop.load(Ordering::Relaxed)) {
+                    work(&admin, turn);
                 }
             }
         });
@@ -84,12 +84,12 @@ impl Load {
     }
 }
 
-fn work(admin: &Connection) {
-    for (algorithm, name, kty, bits) in [("A256KW", "oct", "oct", 256), ("RSA-OAEP-256", "load", "RSA", 0)] {
-        if bits > 0 {
-            admin.create(name, kty, bits);
-            admin.rotate(name);
-        }
+fn work(admin: &Connection, turn: u64) {
+    // A fresh key each time: one key has room for a thousand versions, and a slow machine may be at this for long.
+    let fresh = format!("load-{turn}");
+    admin.create(&fresh, "oct", 256);
+    admin.rotate(&fresh);
+    for (algorithm, name) in [("A256KW", fresh.as_str()), ("RSA-OAEP-256", "load")] {
         let key = format!("/keys/{name}");
         let wrapped = unb64(&admin.wrap(&key, algorithm, &SECRET).with_status(200).json()["value"]);
         admin.unwrap(&key, algorithm, &wrapped).with_status(200);

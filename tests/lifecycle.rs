@@ -40,7 +40,10 @@ fn python_lives_through_the_whole_life_of_a_key() {
             .filter(|line| line["operation"] == operation && line["decision"] != "refused")
             .map(|line| line["phase"].as_str().unwrap().to_owned())
             .collect();
-        assert!(phases.contains(&"intent".to_owned()) && phases.contains(&"outcome".to_owned()), "{operation}: {phases:?}");
+        assert!(
+            phases.contains(&"intent".to_owned()) && phases.contains(&"outcome".to_owned()),
+            "{operation}: {phases:?}"
+        );
     }
 }
 
@@ -128,7 +131,8 @@ fn heard(mut stream: &TcpStream) -> (Vec<u8>, String) {
         bytes.extend_from_slice(&more[..read]);
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else { continue };
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
-        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap().to_owned();
+        let header =
+            |name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap().to_owned();
         if bytes.len() < end + header("content-length").parse::<usize>().unwrap() {
             continue;
         }

@@ -43,12 +43,54 @@ enum Goal {
 }
 
 const SCENARIOS: [Scenario; 6] = [
-    Scenario { name: "RSA-2048 unwrap", kty: "RSA", spec: KeySpec::Rsa2048, algorithm: WrapAlgorithm::RsaOaep256, unwrap: true, goal: Goal::Beyond(60.0) },
-    Scenario { name: "RSA-3072 unwrap", kty: "RSA", spec: KeySpec::Rsa3072, algorithm: WrapAlgorithm::RsaOaep256, unwrap: true, goal: Goal::None },
-    Scenario { name: "RSA-4096 unwrap", kty: "RSA", spec: KeySpec::Rsa4096, algorithm: WrapAlgorithm::RsaOaep256, unwrap: true, goal: Goal::None },
-    Scenario { name: "RSA-2048 wrap", kty: "RSA", spec: KeySpec::Rsa2048, algorithm: WrapAlgorithm::RsaOaep256, unwrap: false, goal: Goal::None },
-    Scenario { name: "A256KW unwrap", kty: "oct", spec: KeySpec::Oct256, algorithm: WrapAlgorithm::A256Kw, unwrap: true, goal: Goal::AllTold(70.0) },
-    Scenario { name: "A256KW wrap", kty: "oct", spec: KeySpec::Oct256, algorithm: WrapAlgorithm::A256Kw, unwrap: false, goal: Goal::None },
+    Scenario {
+        name: "RSA-2048 unwrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa2048,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: true,
+        goal: Goal::Beyond(60.0),
+    },
+    Scenario {
+        name: "RSA-3072 unwrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa3072,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: true,
+        goal: Goal::None,
+    },
+    Scenario {
+        name: "RSA-4096 unwrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa4096,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: true,
+        goal: Goal::None,
+    },
+    Scenario {
+        name: "RSA-2048 wrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa2048,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: false,
+        goal: Goal::None,
+    },
+    Scenario {
+        name: "A256KW unwrap",
+        kty: "oct",
+        spec: KeySpec::Oct256,
+        algorithm: WrapAlgorithm::A256Kw,
+        unwrap: true,
+        goal: Goal::AllTold(70.0),
+    },
+    Scenario {
+        name: "A256KW wrap",
+        kty: "oct",
+        spec: KeySpec::Oct256,
+        algorithm: WrapAlgorithm::A256Kw,
+        unwrap: false,
+        goal: Goal::None,
+    },
 ];
 
 fn main() {

@@ -85,18 +85,24 @@ impl Report {
 
     pub fn start_up(&mut self, milliseconds: Vec<f64>) {
         let median = median(milliseconds);
-        self.notes.push((format!("start of the process to its first answer over TLS: {median:.0} ms"), json!({ "start_up_ms": median })));
+        self.notes.push((
+            format!("start of the process to its first answer over TLS: {median:.0} ms"),
+            json!({ "start_up_ms": median }),
+        ));
     }
 
     /// Writes both files; gives how many goals were missed.
     pub fn write(&self, folder: &Path) -> usize {
         fs::create_dir_all(folder).unwrap();
-        let mut text = String::from("| operation | connections | bare us | broker CPU us | ratio | beyond bare | noise us | op/s | p50 us | p99 us | goal |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+        let mut text = String::from(
+            "| operation | connections | bare us | broker CPU us | ratio | beyond bare | noise us | op/s | p50 us | p99 us | goal |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        );
         let mut missed = 0;
         for row in &self.rows {
             let verdict = row.verdict();
             missed += usize::from(verdict.as_ref().is_some_and(|(_, met)| !met));
-            let goal = verdict.map_or_else(String::new, |(words, met)| format!("{words}: {}", if met { "met" } else { "MISSED" }));
+            let goal = verdict
+                .map_or_else(String::new, |(words, met)| format!("{words}: {}", if met { "met" } else { "MISSED" }));
             let Row { name, connections, bare_us, cpu_us, noise_us, per_second, p50_us, p99_us, .. } = row;
             writeln!(text, "| {name} | {connections} | {bare_us:.1} | {cpu_us:.1} | {:.2} | {:.1} | {noise_us:.1} | {per_second:.0} | {p50_us:.0} | {p99_us:.0} | {goal} |", cpu_us / bare_us, cpu_us - bare_us).unwrap();
         }

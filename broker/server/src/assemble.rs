@@ -47,7 +47,8 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
     let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
-    let audit = crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
+    let audit =
+        crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
     let audit = Arc::new(audit);
     let backends: Backends = plugins
         .iter()
@@ -81,7 +82,18 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         let reloader = Arc::clone(&reloader);
         move |pins| reloader.pins_changed(pins)
     }));
-    Ok(Assembly { audit, broker: Arc::new(broker), clock, guard, hook, metrics, plugins, reloader, store, trust_changes })
+    Ok(Assembly {
+        audit,
+        broker: Arc::new(broker),
+        clock,
+        guard,
+        hook,
+        metrics,
+        plugins,
+        reloader,
+        store,
+        trust_changes,
+    })
 }
 
 async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
@@ -128,7 +140,10 @@ fn check_vaults(broker: &Broker) -> Result<()> {
     for vault in broker.ruling().vaults.values() {
         for name in [Some(&vault.backend), vault.hsm_backend.as_ref()].into_iter().flatten() {
             backends.get(name).with_context(|| {
-                format!("vault {} keeps keys in backend {name}, but the configuration has no [[backend]] of that name", vault.name)
+                format!(
+                    "vault {} keeps keys in backend {name}, but the configuration has no [[backend]] of that name",
+                    vault.name
+                )
             })?;
         }
     }

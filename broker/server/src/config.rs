@@ -149,17 +149,33 @@ impl Config {
 }
 
 fn audit(raw: raw::Audit, folder: &Path) -> Result<broker_audit::Settings> {
-    ensure!((1..=4096).contains(&raw.segment_mib_max), "audit.segment-mib-max = {} must be 1 to 4096", raw.segment_mib_max);
+    ensure!(
+        (1..=4096).contains(&raw.segment_mib_max),
+        "audit.segment-mib-max = {} must be 1 to 4096",
+        raw.segment_mib_max
+    );
     ensure!(raw.checkpoint_entries_max > 0, "audit.checkpoint-entries-max must be at least 1");
-    ensure!((1..=3600).contains(&raw.checkpoint_s_max), "audit.checkpoint-s-max = {} must be 1 to 3600", raw.checkpoint_s_max);
+    ensure!(
+        (1..=3600).contains(&raw.checkpoint_s_max),
+        "audit.checkpoint-s-max = {} must be 1 to 3600",
+        raw.checkpoint_s_max
+    );
     let mut sinks: Vec<broker_audit::SinkSettings> = Vec::new();
     for raw::Sink::Syslog(sink) in raw.sink {
         // It becomes a label of metrics.
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        ensure!(!sink.name.is_empty() && sink.name.chars().all(plain), "audit.sink.name {:?} must be lower-case letters, digits and hyphens", sink.name);
+        ensure!(
+            !sink.name.is_empty() && sink.name.chars().all(plain),
+            "audit.sink.name {:?} must be lower-case letters, digits and hyphens",
+            sink.name
+        );
         ensure!(sinks.iter().all(|other| other.name != sink.name), "audit.sink {} is there twice", sink.name);
         ensure!(sink.queue_entries_max > 0, "audit.sink {}: queue-entries-max must be at least 1", sink.name);
-        ensure!(sink.server_name.is_none() || sink.ca.is_some(), "audit.sink {}: server-name is for TLS, which needs ca", sink.name);
+        ensure!(
+            sink.server_name.is_none() || sink.ca.is_some(),
+            "audit.sink {}: server-name is for TLS, which needs ca",
+            sink.name
+        );
         sinks.push(broker_audit::SinkSettings {
             name: sink.name,
             address: sink.address,
@@ -185,7 +201,8 @@ fn plugins(raw: Vec<raw::Backend>, folder: &Path) -> Result<Vec<WasmPlugin>> {
     for raw::Backend::Wasm(backend) in raw {
         let name = BackendName::parse(&backend.name).context("backend.name")?;
         ensure!(plugins.iter().all(|other| other.name != name), "backend {name} is there twice");
-        let sha256 = backend.sha256.as_deref().map(digest).transpose().with_context(|| format!("backend {name}: sha256"))?;
+        let sha256 =
+            backend.sha256.as_deref().map(digest).transpose().with_context(|| format!("backend {name}: sha256"))?;
         let mut reveal = false;
         for grant in backend.grants {
             match grant {
@@ -209,7 +226,10 @@ fn client_cas(raw: Vec<raw::ClientCa>, folder: &Path) -> Result<Vec<CaFiles>> {
     let mut cas: Vec<CaFiles> = Vec::new();
     for ca in raw {
         let name = AnchorName::parse(&ca.name).context("client-ca.name")?;
-        ensure!(!RESERVED_ANCHORS.contains(&name.as_str()), "client-ca.name {name} has a meaning of its own; use another");
+        ensure!(
+            !RESERVED_ANCHORS.contains(&name.as_str()),
+            "client-ca.name {name} has a meaning of its own; use another"
+        );
         ensure!(cas.iter().all(|other| other.name != name), "client-ca {name} is there twice");
         cas.push(CaFiles {
             certificates: folder.join(ca.certificates),
@@ -232,7 +252,10 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
         let label = |label: &str| {
             !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
-        ensure!(suffix.split('.').all(label), "front.keyvault.host-suffixes: {suffix:?} must be lower-case labels with dots between");
+        ensure!(
+            suffix.split('.').all(label),
+            "front.keyvault.host-suffixes: {suffix:?} must be lower-case labels with dots between"
+        );
         host_suffixes.push(suffix);
     }
     let default_vault = raw.default_vault.map(|name| VaultName::parse(&name)).transpose();
@@ -262,7 +285,8 @@ fn webhook_of(raw: raw::Webhook, folder: &Path) -> Result<crate::webhook::Settin
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject as _;
     let secret_file = folder.join(raw.secret_file);
-    let secret = std::fs::read(&secret_file).with_context(|| format!("webhook.secret-file {}", secret_file.display()))?;
+    let secret =
+        std::fs::read(&secret_file).with_context(|| format!("webhook.secret-file {}", secret_file.display()))?;
     let roots = match raw.ca.map(|ca| folder.join(ca)) {
         None => Vec::new(),
         Some(ca) => CertificateDer::pem_file_iter(&ca)

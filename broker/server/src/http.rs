@@ -125,8 +125,12 @@ impl<F: HttpFront> Serving<F> {
             Ok(answer) => answer,
             Err(trouble) => {
                 match trouble {
-                    Trouble::Late => tracing::warn!(request = %id, front = F::FRONT.word(), "not answered in time; the deed goes on"),
-                    _ => tracing::error!(request = %id, front = F::FRONT.word(), "a bug on our side: the request's task panicked"),
+                    Trouble::Late => {
+                        tracing::warn!(request = %id, front = F::FRONT.word(), "not answered in time; the deed goes on")
+                    }
+                    _ => {
+                        tracing::error!(request = %id, front = F::FRONT.word(), "a bug on our side: the request's task panicked")
+                    }
                 }
                 self.front.refuse(id, &head, &trouble)
             }

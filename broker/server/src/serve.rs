@@ -286,7 +286,10 @@ impl OpsPages {
             raise(&self.metrics.audit_sink_entries.with_label_values(&[name, "dropped"]), sink.dropped);
             raise(&self.metrics.audit_sink_entries.with_label_values(&[name, "sent"]), sink.sent);
             self.metrics.audit_sink_connected.with_label_values(&[name]).set(i64::from(sink.connected));
-            self.metrics.audit_sink_waiting.with_label_values(&[name]).set(i64::try_from(sink.waiting).unwrap_or(i64::MAX));
+            self.metrics
+                .audit_sink_waiting
+                .with_label_values(&[name])
+                .set(i64::try_from(sink.waiting).unwrap_or(i64::MAX));
         }
         for (name, plugin) in &self.plugins {
             let counts = plugin.counters().read();

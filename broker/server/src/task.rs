@@ -177,8 +177,14 @@ impl ClockGuard {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let elapsed_s = i64::try_from(state.seen.elapsed().as_secs()).unwrap_or(i64::MAX);
             let expected_s = state.mark_s.map(|mark_s| mark_s.saturating_add(elapsed_s));
-            if expected_s.is_some_and(|expected_s| now_s > expected_s.saturating_add(self.jump_s_max)) && !state.suspended {
-                tracing::error!(now_s, expected_s, "the clock jumped forward; purge and rotation are suspended until `keybroker clock accept`");
+            if expected_s.is_some_and(|expected_s| now_s > expected_s.saturating_add(self.jump_s_max))
+                && !state.suspended
+            {
+                tracing::error!(
+                    now_s,
+                    expected_s,
+                    "the clock jumped forward; purge and rotation are suspended until `keybroker clock accept`"
+                );
                 state.suspended = true;
             }
             let keep = !state.suspended && state.mark_s.is_none_or(|mark_s| now_s > mark_s);

@@ -126,7 +126,9 @@ fn granted(role: Option<&str>, permissions: &[String]) -> Result<Granted, Refusa
         (Some(role), []) => {
             let known = || Role::ALL.iter().map(|role| role.word()).collect::<Vec<_>>().join(", ");
             let found = Role::of_loose_name(role);
-            Ok(Granted::Role(found.ok_or_else(|| bad(format!("there is no role {role:?}; the roles are {}", known())))?))
+            Ok(Granted::Role(
+                found.ok_or_else(|| bad(format!("there is no role {role:?}; the roles are {}", known())))?,
+            ))
         }
         (None, [_, ..]) => {
             let known = || Permission::ALL.iter().map(|permission| permission.word()).collect::<Vec<_>>().join(", ");

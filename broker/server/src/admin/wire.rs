@@ -71,12 +71,18 @@ pub enum Ask {
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
     #[serde(rename_all = "kebab-case")]
-    Clock { was_suspended: bool },
+    Clock {
+        was_suspended: bool,
+    },
     Done {},
     Findings(Vec<Finding>),
     Grants(Vec<Grant>),
     Pins(Vec<Pin>),
-    Refused { reason: String, message: String, request: String },
+    Refused {
+        reason: String,
+        message: String,
+        request: String,
+    },
     Vaults(Vec<Vault>),
 }
 

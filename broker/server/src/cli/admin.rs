@@ -72,7 +72,11 @@ pub struct Revoke {
 
 impl Revoke {
     pub fn run(self) -> Result<()> {
-        done(&self.reach, &Ask::RemoveGrant { id: self.id }, "revoked; no request decided under it is under way any more")
+        done(
+            &self.reach,
+            &Ask::RemoveGrant { id: self.id },
+            "revoked; no request decided under it is under way any more",
+        )
     }
 }
 
@@ -140,7 +144,10 @@ impl VaultCommand {
     pub fn run(self) -> Result<()> {
         match self.action {
             VaultAction::Create { name, backend, hsm_backend, soft_delete_days, purge_protection, reach } => {
-                show_vaults(&reach, &Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection })
+                show_vaults(
+                    &reach,
+                    &Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection },
+                )
             }
             VaultAction::List { reach } => show_vaults(&reach, &Ask::ListVaults {}),
             VaultAction::Update { name, hsm_backend, purge_protection, reach } => {
@@ -230,7 +237,9 @@ enum KeyAction {
 impl KeyCommand {
     pub fn run(self) -> Result<()> {
         let (key, lock, reach, words) = match self.action {
-            KeyAction::Lock { key, reach } => (key, true, reach, "locked; it cannot be deleted until the lock is lifted"),
+            KeyAction::Lock { key, reach } => {
+                (key, true, reach, "locked; it cannot be deleted until the lock is lifted")
+            }
             KeyAction::Unlock { key, reach } => (key, false, reach, "unlocked; it can be deleted"),
         };
         let (vault, key) = vault_and_key(&key)?;
