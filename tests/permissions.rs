@@ -3,58 +3,53 @@
 //! A new action does not compile until it has its request below, and a new operation fails until it has its case.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use broker_core::permission::Permission;
 use broker_core::verb::Operation;
 use broker_front_keyvault::{Action, KeyAction, ROUTES, Route, VaultAction};
-use keybroker_tests::{ADMIN, Answer, Broker, Setup, WAIT_MAX, keybroker, run};
+use keybroker_tests::{
+    AUTHORIZATION, Answer, Asks as _, Broker, Connection, Request, SUFFIX, Setup, WAIT_MAX, keybroker, run,
+};
+use serde_json::json;
 
 const WRAP: &str = r#"{"alg":"A256KW","value":"AAECAwQFBgcICQoLDA0ODw"}"#;
-const NO_VERSION: &str = "00000000000000000000000000000000";
 
-/// What an allowed request gets here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Gets {
-    NotImplemented,
-    Served,
-    /// The value is of no key: allowed, and refused for that.
-    Unwrappable,
-}
+const DIGEST: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
-/// A body that the route takes, and what it gets.
-fn case_of(action: Action) -> (&'static str, Gets) {
+/// A body that the route takes.
+fn body_of(action: Action) -> String {
     match action {
         Action::OnKey(action) => match action {
-            KeyAction::CreateKey => (r#"{"kty":"oct"}"#, Gets::Served),
-            KeyAction::Encrypt | KeyAction::WrapKey => (WRAP, Gets::Served),
-            KeyAction::Decrypt | KeyAction::UnwrapKey => (WRAP, Gets::Unwrappable),
-            KeyAction::UpdateKey => (r#"{"tags":{}}"#, Gets::Served),
-            KeyAction::GetKey | KeyAction::ListVersions | KeyAction::RotateKey => ("", Gets::Served),
+            KeyAction::CreateKey => r#"{"kty":"oct"}"#.to_owned(),
+            KeyAction::Decrypt | KeyAction::Encrypt | KeyAction::UnwrapKey | KeyAction::WrapKey => WRAP.to_owned(),
+            KeyAction::ImportKey => r#"{"key":{"kty":"oct","k":"AAECAwQFBgcICQoLDA0ODw"}}"#.to_owned(),
+            KeyAction::SetRotationPolicy => "{}".to_owned(),
+            KeyAction::Sign => json!({ "alg": "ES256", "value": DIGEST }).to_string(),
+            KeyAction::UpdateKey => r#"{"tags":{}}"#.to_owned(),
+            KeyAction::Verify => json!({ "alg": "ES256", "digest": DIGEST, "value": "AAAA" }).to_string(),
             KeyAction::BackupKey
             | KeyAction::DeleteKey
             | KeyAction::GetDeletedKey
+            | KeyAction::GetKey
             | KeyAction::GetRotationPolicy
-            | KeyAction::ImportKey
+            | KeyAction::ListVersions
             | KeyAction::PurgeKey
             | KeyAction::RecoverKey
             | KeyAction::ReleaseKey
-            | KeyAction::SetRotationPolicy
-            | KeyAction::Sign
-            | KeyAction::Verify => ("", Gets::NotImplemented),
+            | KeyAction::RotateKey => String::new(),
         },
         Action::OnVault(action) => match action {
-            VaultAction::ListKeys => ("", Gets::Served),
-            VaultAction::RandomBytes => (r#"{"count":8}"#, Gets::Served),
-            VaultAction::ListDeletedKeys | VaultAction::RestoreKey => ("", Gets::NotImplemented),
+            VaultAction::ListDeletedKeys | VaultAction::ListKeys => String::new(),
+            VaultAction::RandomBytes => r#"{"count":8}"#.to_owned(),
+            VaultAction::RestoreKey => r#"{"value":"AAAA"}"#.to_owned(),
         },
     }
 }
-
 
 /// A broker with the key `k` in two vaults and `k2` beside it, and its version in the first.
 struct Desk {
@@ -81,10 +76,41 @@ impl Desk {
     }
 
     fn ask(&self, who: &Connection, route: &Route, key: &str) -> Answer {
-        let path = route.pattern.replace("{n}", key).replace("{v}", &self.version);
-        let (body, _) = case_of(route.action);
+        self.ask_with(who, route, (key, &self.version), body_of(route.action))
+    }
+
+    fn ask_with(&self, who: &Connection, route: &Route, (key, version): (&str, &str), body: String) -> Answer {
+        let path = route.pattern.replace("{n}", key).replace("{v}", version);
         let request = Request::new(route.method.as_str(), &format!("{path}?api-version=7.4"));
-        who.answer(&request.header(AUTHORIZATION.0, AUTHORIZATION.1).bytes(body.into()))
+        who.answer(&request.header(AUTHORIZATION.0, AUTHORIZATION.1).bytes(body.into_bytes()))
+    }
+
+    /// Makes a key on which the action makes sense; gives its version and the action's body.
+    fn make_fit(&self, action: Action, key: &str) -> (String, String) {
+        let admin = self.broker.admin();
+        let signs = matches!(action, Action::OnKey(KeyAction::Sign | KeyAction::Verify));
+        let made = if signs { json!({ "kty": "EC" }) } else { json!({ "kty": "oct" }) };
+        let made = admin.post(&format!("/keys/{key}/create"), &made).with_status(200).json();
+        let version = made["key"]["kid"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+        let delete = || admin.call("DELETE", &format!("/keys/{key}"), None).with_status(200);
+        let body = match action {
+            Action::OnKey(KeyAction::Decrypt | KeyAction::UnwrapKey) => {
+                let wrapped = admin.wrap(&format!("/keys/{key}"), "A256KW", &[7; 32]).with_status(200).json();
+                json!({ "alg": "A256KW", "value": wrapped["value"] }).to_string()
+            }
+            Action::OnKey(KeyAction::GetDeletedKey | KeyAction::PurgeKey | KeyAction::RecoverKey) => {
+                delete();
+                String::new()
+            }
+            Action::OnVault(VaultAction::RestoreKey) => {
+                let backup = admin.post(&format!("/keys/{key}/backup"), &json!({})).with_status(200).json();
+                delete();
+                admin.call("DELETE", &format!("/deletedkeys/{key}"), None).with_status(204);
+                backup.to_string()
+            }
+            Action::OnKey(_) | Action::OnVault(_) => body_of(action),
+        };
+        (version, body)
     }
 }
 
@@ -98,7 +124,8 @@ fn routes_by_permission() -> BTreeMap<Permission, Vec<&'static Route>> {
 }
 
 fn all_but(permission: Permission) -> String {
-    let others: Vec<_> = Permission::ALL.iter().filter(|other| **other != permission).map(|other| other.word()).collect();
+    let others: Vec<_> =
+        Permission::ALL.iter().filter(|other| **other != permission).map(|other| other.word()).collect();
     others.join(",")
 }
 
@@ -109,6 +136,11 @@ fn scope_of(route: &Route, key: &str) -> String {
     }
 }
 
+/// What a consumer of a key asks for before it is authorised.
+fn consumes(permission: Permission) -> bool {
+    matches!(permission, Permission::Get | Permission::UnwrapKey | Permission::WrapKey)
+}
+
 /// Asks, and wants the refusal that names what is missing.
 fn is_refused(desk: &Desk, name: &str, who: &Connection, route: &Route, key: &str) -> String {
     let (principal, missing) = (desk.broker.principal(name), route.action.operation().permission());
@@ -116,7 +148,9 @@ fn is_refused(desk: &Desk, name: &str, who: &Connection, route: &Route, key: &st
     let what = format!("{} {} by {principal}: {answer:?}", route.method, route.pattern);
     assert_eq!((answer.status, answer.code().as_str()), (403, "Forbidden/ForbiddenByRbac"), "{what}");
     let scope = scope_of(route, key);
-    let named = format!("principal {principal} lacks permission {missing} on {scope};");
+    let waits = consumes(missing) && matches!(route.action, Action::OnKey(_));
+    let waiting = if waits { format!("waiting for key {key}: ") } else { String::new() };
+    let named = format!("{waiting}principal {principal} lacks permission {missing} on {scope};");
     assert!(answer.message().starts_with(&named), "{what}");
     answer.header("x-ms-request-id").unwrap().to_owned()
 }
@@ -140,29 +174,31 @@ fn every_route_without_its_permission_is_refused_and_names_what_is_missing() {
     for (request, operation, missing) in refused {
         let entry = audit.iter().find(|entry| entry["request"] == *request).expect("every refusal has its entry");
         let found = [&entry["phase"], &entry["operation"], &entry["decision"], &entry["reason"], &entry["missing"]];
-        assert_eq!(found.map(|value| value.as_str().unwrap()), ["done", operation.word(), "refused", "forbidden", &missing]);
+        assert_eq!(
+            found.map(|value| value.as_str().unwrap()),
+            ["done", operation.word(), "refused", "forbidden", &missing]
+        );
     }
 }
 
 #[test]
-fn every_route_with_its_permission_alone_is_served_or_named_as_not_implemented() {
+fn every_route_with_its_permission_alone_is_served_but_release_which_is_named() {
     let desk = Desk::new();
     for (permission, routes) in routes_by_permission() {
         let name = format!("with-{}", permission.word().to_ascii_lowercase());
         let who = desk.client(&name, permission.word(), &["/vault1"]);
-        for route in routes {
-            let answer = desk.ask(&who, route, "k");
+        for (number, route) in routes.into_iter().enumerate() {
+            let key = format!("{name}-{number}");
+            let (version, body) = desk.make_fit(route.action, &key);
+            let answer = desk.ask_with(&who, route, (&key, &version), body);
             let what = format!("{} {}: {answer:?}", route.method, route.pattern);
-            match case_of(route.action).1 {
-                Gets::NotImplemented => {
+            match route.action {
+                Action::OnKey(KeyAction::PurgeKey) => assert_eq!(answer.status, 204, "{what}"),
+                Action::OnKey(KeyAction::ReleaseKey) => {
                     assert_eq!((answer.status, answer.code().as_str()), (501, "NotImplemented"), "{what}");
                     assert!(answer.message().contains(route.action.operation().word()), "{what}");
                 }
-                Gets::Served => assert_eq!(answer.status, 200, "{what}"),
-                Gets::Unwrappable => {
-                    assert_eq!(answer.status, 400, "{what}");
-                    assert!(answer.message().contains("does not open"), "{what}");
-                }
+                Action::OnKey(_) | Action::OnVault(_) => assert_eq!(answer.status, 200, "{what}"),
             }
         }
     }
@@ -201,22 +237,129 @@ fn a_right_to_one_key_serves_that_key_alone() {
 }
 
 #[test]
-fn a_refusal_does_not_say_which_keys_exist() {
+fn a_refusal_does_not_say_which_keys_and_vaults_exist() {
     let desk = Desk::new();
-    let name = "curious";
-    let who = desk.client(name, all_but(Permission::Get).as_str(), &["/vault2"]);
+    let who = desk.client("curious", &all_but(Permission::Get), &["/vault2"]);
     for route in ROUTES.iter().filter(|route| matches!(route.action, Action::OnKey(_))) {
         let told = |key: &str| {
-            let answer = desk.ask(&who, route, key);
-            let headers: Vec<_> =
-                answer.headers.iter().filter(|(name, _)| !["x-ms-request-id", "date", "content-length"].contains(&name.as_str()));
-            let text = String::from_utf8(answer.body.clone()).unwrap().replace(&format!("/vault1/{key};"), "/vault1/KEY;");
-            (answer.status, headers.cloned().collect::<Vec<_>>(), text)
+            let mut answer = desk.ask(&who, route, key);
+            answer.headers.retain(|(name, _)| name != "x-ms-request-id" && name != "date");
+            let text = String::from_utf8(answer.body).unwrap().replace(&format!("/vault1/{key};"), "/vault1/KEY;");
+            let text = text.replace(&format!("waiting for key {key}:"), "waiting for key KEY:");
+            (answer.status, answer.headers, text)
         };
-        let (there, absent) = (told("k"), told("absent"));
-        assert_eq!(there.0, 403);
+        let (there, absent) = (told("k"), told("z"));
+        assert_eq!(there.0, 403, "{} {}: {}", route.method, route.pattern, there.2);
         assert_eq!(there, absent, "{} {}", route.method, route.pattern);
-        let other_vault = who_of(&desk, name, "nosuch").answer(&request_of(route, "k"));
-        assert_eq!(other_vault.status, 403, "a vault that is not there: {other_vault:?}");
     }
+    let elsewhere = desk.broker.client_of("curious").of_host(&format!("nosuch.{SUFFIX}"));
+    let told = elsewhere.get("/keys/k").with_status(403).message();
+    assert!(told.contains("lacks permission get on /nosuch/k"), "{told}");
+}
+
+/// The admin socket opened to every uid, and a copy of the binary that every uid can run. The socket's mode keeps strangers
+/// out; here it is taken away, to see what permissions do alone.
+struct Counter {
+    broker: Broker,
+    binary: PathBuf,
+    uids: u32,
+}
+
+impl Counter {
+    fn open() -> Self {
+        let broker = Setup::new().vault("vault2").start();
+        let binary = broker.folder().join("keybroker");
+        std::fs::copy(keybroker(), &binary).unwrap();
+        let modes = [(broker.folder(), 0o711), (&broker.home(), 0o711), (&binary, 0o755), (&broker.socket(), 0o666)];
+        for (path, mode) in modes {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        Self { broker, binary, uids: 54_000 }
+    }
+
+    /// A uid of its own that holds these permissions at this scope.
+    fn clerk(&mut self, permissions: &str, scope: &str) -> u32 {
+        self.uids += 1;
+        self.broker.grant(&format!("local/uid:{}", self.uids), permissions, scope);
+        self.uids
+    }
+
+    fn ask(&self, uid: u32, words: &[String]) -> Output {
+        let mut command = Command::new(&self.binary);
+        command.args(words).arg("--socket").arg(self.broker.socket()).current_dir("/").uid(uid).gid(uid);
+        run(&mut command, WAIT_MAX)
+    }
+
+    /// A request for an operation that is an administrator's alone, and the scope it needs its permission on; none where
+    /// there is no case. Each call is of things of its own.
+    fn request(&mut self, operation: Operation) -> Option<(Vec<String>, &'static str)> {
+        self.uids += 1;
+        let (name, sha256) = (format!("thing-{}", self.uids), format!("{:064x}", self.uids));
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        Some(match operation {
+            Operation::AcceptClock => (words(&["clock", "accept"]), "/"),
+            Operation::Examine => (words(&["doctor", "--principal", "local/uid:1", "--key", "/vault1/k"]), "/vault1/k"),
+            Operation::LockKey => (words(&["key", "lock", "/vault1/k"]), "/vault1/k"),
+            Operation::CreateGrant => {
+                let principal = self.broker.principal(&name);
+                // A giver must hold what it gives, and this one holds nothing else.
+                let grant = ["grant", "--principal", &principal, "--permissions", "grantWrite", "--scope", "/"];
+                (words(&grant), "/")
+            }
+            Operation::CreatePin => (words(&["pin", "add", &name, "--sha256", &sha256]), "/"),
+            Operation::CreateVault => (words(&["vault", "create", &name]), "/"),
+            Operation::ListGrants => (words(&["grants"]), "/"),
+            Operation::ListPins => (words(&["pin", "list"]), "/"),
+            Operation::ListVaults => (words(&["vault", "list"]), "/"),
+            Operation::RemoveGrant => {
+                let id = self.broker.grant(&self.broker.principal(&name), "get", "/vault1");
+                (words(&["revoke", &id]), "/vault1")
+            }
+            Operation::RemovePin => {
+                self.broker.ask(&["pin", "add", &name, "--sha256", &sha256]);
+                (words(&["pin", "remove", &name]), "/")
+            }
+            Operation::UpdateVault => (words(&["vault", "update", "vault1", "--purge-protection"]), "/vault1"),
+            _ => return None,
+        })
+    }
+}
+
+#[test]
+fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_served() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not run: acting as other users needs root");
+        return;
+    }
+    let mut counter = Counter::open();
+    counter.broker.admin().create("k", "oct", 256);
+    let on_routes: Vec<_> = ROUTES.iter().map(|route| route.action.operation()).collect();
+    // The broker's own scheduler alone asks for this one; no door leads to it.
+    let inside = [Operation::NotifyKey];
+    let by_socket = |operation: &Operation| !on_routes.contains(operation) && !inside.contains(operation);
+    for operation in Operation::ALL.iter().copied().filter(by_socket) {
+        let permission = operation.permission();
+        counter.uids += 1;
+        let nobody = counter.uids;
+        let without = counter.clerk(&all_but(permission), "/");
+        let elsewhere = counter.clerk(permission.word(), "/vault2");
+        for uid in [nobody, without, elsewhere] {
+            let (words, scope) = counter.request(operation).unwrap_or_else(|| panic!("{operation} has no case"));
+            let done = counter.ask(uid, &words);
+            let told = String::from_utf8_lossy(&done.stderr);
+            let named = format!("principal local/uid:{uid} lacks permission {permission} on {scope};");
+            assert!(!done.status.success() && told.contains(&named), "{words:?}: {told}");
+        }
+        let with = counter.clerk(permission.word(), "/");
+        let (words, _) = counter.request(operation).unwrap();
+        let done = counter.ask(with, &words);
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+#[test]
+fn the_admin_socket_takes_its_owner_alone() {
+    let broker = Setup::new().start();
+    let mode = std::fs::metadata(broker.socket()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

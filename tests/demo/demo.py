@@ -164,9 +164,13 @@ def shown(broker: Broker, ready: dict) -> None:
     check("the refused unwrap stands there with what was missing",
           any(entry["missing"] == "unwrapKey on /vault1/customer-oct" for entry in refused))
 
+    step("The log proves itself: every link of its chain, and every signed checkpoint, with the public key alone")
+    verdict = broker.run("audit", "verify", "--dir", str(broker.folder / "broker" / "audit"))
+    check("it is good", " good, " in verdict)
+
     step("Metrics")
     text = urllib.request.urlopen(f"http://{ready['metrics']}/metrics").read().decode()
-    rows = [row for row in text.splitlines() if row.startswith("keybroker_requests_total")]
+    rows = [row for row in text.splitlines() if row.startswith("keybroker_requests_total") and not row.endswith(" 0")]
     for row in rows:
         say("  " + row)
     check("the refusal is counted", any('operation="unwrap-key"' in row and 'reason="forbidden"' in row for row in rows))

@@ -51,12 +51,18 @@ pub fn node() -> PathBuf {
     std::env::var_os("KEYBROKER_NODE").map_or_else(|| "node".into(), PathBuf::from)
 }
 
-/// The folder whose `node_modules` holds the JavaScript SDKs.
+/// `prometheus` or `promtool`, as Debian builds them: in `KEYBROKER_PROMETHEUS`, or the cache.
 ///
 /// # Panics
 /// It is not there.
-pub fn js_clients() -> PathBuf {
-    there(from_environment("KEYBROKER_NODE_MODULES", "js/node_modules"), "./dev setup")
+pub(crate) fn prometheus(tool: &str) -> PathBuf {
+    there(from_environment("KEYBROKER_PROMETHEUS", "prometheus/usr/bin").join(tool), "./dev setup")
+}
+
+/// The folder `deploy/` of the clone.
+#[must_use]
+pub fn deploy_folder() -> PathBuf {
+    tests_folder().join("../deploy")
 }
 
 /// The folder `tests/` of the clone.

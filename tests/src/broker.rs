@@ -32,6 +32,7 @@ pub struct Broker {
 
 struct Running {
     child: Child,
+    ekm: SocketAddr,
     keyvault: SocketAddr,
     metrics: SocketAddr,
 }
@@ -82,6 +83,7 @@ impl Broker {
         let address = |front: &str| ready[front].as_str().map(|text| text.parse().unwrap());
         let unused = SocketAddr::from(([127, 0, 0, 1], 0));
         self.running = Some(Running {
+            ekm: address("ekm").unwrap_or(unused),
             keyvault: address("keyvault").unwrap_or(unused),
             metrics: address("metrics").unwrap_or(unused),
             child,
@@ -191,7 +193,7 @@ impl Broker {
         std::fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// The audit's whole lines, in order; a line that is being written is left out.
+    /// The audit's entries, in order; a line that is being written and the headers of segments are left out.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
         let folder = self.home().join("audit");
@@ -200,7 +202,8 @@ impl Broker {
         files.sort();
         let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines = whole.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.filter(|line: &Value| line.get("seq").is_some()).collect()
     }
 
     // ---- its figures --------------------------------------------------------------------------------------------
@@ -208,6 +211,12 @@ impl Broker {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         Metrics(self.page("/metrics").1)
+    }
+
+    /// Where `/metrics` is.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.running().metrics
     }
 
     /// Status and text of a page of the metrics listener.
@@ -269,6 +278,12 @@ impl Broker {
     }
 
     // ---- its clients --------------------------------------------------------------------------------------------
+
+    /// Where the external-key-manager proxy front listens.
+    #[must_use]
+    pub fn ekm(&self) -> SocketAddr {
+        self.running().ekm
+    }
 
     /// Where the Key Vault front listens.
     #[must_use]

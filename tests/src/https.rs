@@ -120,7 +120,7 @@ impl Client {
 }
 
 /// One request as it goes over the wire.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Request {
     pub method: String,
     /// Path and query, as they are.
@@ -330,7 +330,7 @@ impl Answer {
     ///
     /// # Panics
     /// It is another.
-    #[must_use]
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)] // the check is often all that is wanted
     #[track_caller]
     pub fn with_status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));

@@ -105,7 +105,8 @@ impl Asks for Connection {
 /// A request of the API as SDKs send it: with a token and an api-version.
 fn request(method: &str, path: &str, body: Option<&Value>) -> Request {
     let joint = if path.contains('?') { '&' } else { '?' };
-    let request = Request::new(method, &format!("{path}{joint}api-version=7.4")).header(AUTHORIZATION.0, AUTHORIZATION.1);
+    let request =
+        Request::new(method, &format!("{path}{joint}api-version=7.4")).header(AUTHORIZATION.0, AUTHORIZATION.1);
     match body {
         Some(body) => request.json(body),
         None => request,

@@ -7,14 +7,16 @@ mod https;
 mod keyvault;
 mod metrics;
 mod pki;
+mod prometheus;
 mod setup;
 mod wait;
 
-pub use artefact::{guest, js_clients, keybroker, node, python, tests_folder};
+pub use artefact::{deploy_folder, guest, keybroker, node, python, tests_folder};
 pub use broker::Broker;
 pub use https::{Answer, Client, Connection, Request};
 pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};
 pub use metrics::Metrics;
 pub use pki::{Authority, Identity, Leaf, days_from_now};
+pub use prometheus::{Prometheus, promtool};
 pub use setup::{ADMIN, ClientCa, SUFFIX, Setup, TRUST_DOMAIN};
 pub use wait::{WAIT_MAX, eventually, finished, run};

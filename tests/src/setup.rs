@@ -1,6 +1,5 @@
 //! What a broker is to be like, said before it exists; `keybroker init` makes it so.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -212,8 +211,7 @@ fn push(config: &mut Table, list: &str, table: Table) {
 
 /// Variables that would reach into the broker from the developer's own shell.
 pub(crate) fn clean(command: &mut Command, socket: &std::path::Path) {
-    let ours: HashMap<_, _> = std::env::vars_os().collect();
-    for name in ours.keys().filter(|name| name.to_string_lossy().starts_with("KEYBROKER_")) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEYBROKER_")) {
         command.env_remove(name);
     }
     command.env("KEYBROKER_SOCKET", socket);

@@ -10,6 +10,12 @@ pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// How often a condition that nothing announces is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// Between two looks.
+#[allow(clippy::disallowed_methods)] // with a deadline at both callers; another process announces nothing
+fn pause() {
+    std::thread::sleep(LOOK_EVERY);
+}
+
 /// Looks until `look` gives something, which is given back.
 ///
 /// # Panics
@@ -21,7 +27,7 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(began.elapsed() < WAIT_MAX, "within {WAIT_MAX:?} not seen: {what}");
-        std::thread::sleep(LOOK_EVERY);
+        pause();
     }
 }
 
@@ -35,7 +41,7 @@ pub fn finished(child: &mut Child, most: Duration) -> Option<ExitStatus> {
         if began.elapsed() > most {
             return None;
         }
-        std::thread::sleep(LOOK_EVERY);
+        pause();
     }
 }
 

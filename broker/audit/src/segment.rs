@@ -1,68 +1,80 @@
 //! The file that entries are appended to.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// How much of the file's end is read to find the last entry; an entry is far shorter.
-const TAIL_BYTES: u64 = 256 * 1024;
+use crate::chain::Header;
+use crate::checkpoint::sync_folder_of;
+use crate::folder::Folder;
+
 /// What a probe writes: more than an entry takes, and a block of any file system's.
 const PROBE_BYTES: usize = 4096;
-const NAME: &str = "segment-00000001.jsonl";
-
-/// Why the audit log cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("audit log {path}: {cause}")]
-    Io { path: PathBuf, cause: io::Error },
-    #[error("audit log {path} is in use by another process; one broker writes one log")]
-    InUse { path: PathBuf },
-    #[error("audit log {path}: its last entry makes no sense ({problem}); move the file away to keep it, then start again")]
-    Unreadable { path: PathBuf, problem: &'static str },
-}
 
 /// An append-only file that knows how much of it is durable.
 pub struct Segment {
     file: File,
     path: PathBuf,
+    pub number: u32,
     durable_bytes: u64,
     /// Whether a failed append may have left bytes behind the durable ones.
     ragged: bool,
 }
 
 impl Segment {
-    /// Opens or makes the log in a folder, cuts off what a crash left half-written (it was never acknowledged), and
-    /// gives the number of the last entry (0 when there is none).
-    pub fn open(dir: &Path) -> Result<(Self, u64), OpenError> {
-        let path = dir.join(NAME);
-        let io = |cause| OpenError::Io { path: path.clone(), cause };
-        std::fs::create_dir_all(dir).map_err(io)?;
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path).map_err(io)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_busy| OpenError::InUse { path: path.clone() })?;
-        let length = file.metadata().map_err(io)?.len();
-        let tail_start = length.saturating_sub(TAIL_BYTES);
-        file.seek(SeekFrom::Start(tail_start)).map_err(io)?;
-        let mut tail = Vec::new();
-        Read::by_ref(&mut file).take(TAIL_BYTES).read_to_end(&mut tail).map_err(io)?;
-        let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        if whole == 0 && tail_start > 0 {
-            return Err(OpenError::Unreadable { path, problem: "no end of line in its last 256 KiB" });
+    /// Begins a segment: its header is durable when this returns. What stood under its name is replaced: only a crash in
+    /// here can have left something.
+    ///
+    /// # Errors
+    /// It cannot be written; nothing of it is left.
+    pub fn begin(folder: &Folder, header: &Header) -> io::Result<Self> {
+        let path = folder.plain(header.segment);
+        Self::write_header(&path, header).inspect_err(|_| {
+            // If this fails too, the next attempt replaces what is left.
+            let _left = fs::remove_file(&path);
+        })
+    }
+
+    fn write_header(path: &Path, header: &Header) -> io::Result<Self> {
+        let mut line = header.line();
+        line.push(b'\n');
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        drop(file);
+        let mut segment = Self::open_at(path, header.segment)?;
+        segment.append(&line)?;
+        sync_folder_of(path)?;
+        Ok(segment)
+    }
+
+    /// Opens the segment that an earlier run was writing, and cuts off what a crash left behind its last whole line: it
+    /// was never acknowledged.
+    ///
+    /// # Errors
+    /// It cannot be opened, cut or synced.
+    pub fn resume(folder: &Folder, number: u32, whole_bytes: u64) -> io::Result<Self> {
+        let path = folder.plain(number);
+        let mut segment = Self::open_at(&path, number)?;
+        let length = segment.file.metadata()?.len();
+        if whole_bytes < length {
+            tracing::warn!(file = %path.display(), bytes = length - whole_bytes, "cut off a half-written entry that was never acknowledged");
+            segment.file.set_len(whole_bytes)?;
         }
-        let durable_bytes = tail_start + whole as u64;
-        if durable_bytes < length {
-            tracing::warn!(file = %path.display(), bytes = length - durable_bytes, "cut off a half-written entry that was never acknowledged");
-            file.set_len(durable_bytes).map_err(io)?;
-        }
-        file.sync_all().map_err(io)?;
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
-        let last = last_sequence(&tail[..whole]).map_err(|problem| OpenError::Unreadable { path: path.clone(), problem })?;
-        Ok((Self { file, path, durable_bytes, ragged: false }, last))
+        segment.file.sync_all()?;
+        sync_folder_of(&path)?;
+        segment.durable_bytes = whole_bytes;
+        Ok(segment)
+    }
+
+    fn open_at(path: &Path, number: u32) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { file, path: path.to_owned(), number, durable_bytes: 0, ragged: false })
     }
 
     /// Appends whole lines and makes them durable, all or (as far as any reader is concerned) none.
+    ///
+    /// # Errors
+    /// They are not durable; whatever stands of them is cut off before the next append.
     pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.cut_ragged_end()?;
         self.ragged = true;
@@ -74,7 +86,10 @@ impl Segment {
     }
 
     /// Whether entries could be appended now: writes blanks, makes them durable, and takes them back. A crash in between
-    /// leaves a half-written line, which `open` cuts off.
+    /// leaves a half-written line, which `resume` cuts off.
+    ///
+    /// # Errors
+    /// They could not.
     pub fn probe(&mut self) -> io::Result<()> {
         self.cut_ragged_end()?;
         self.ragged = true;
@@ -91,14 +106,13 @@ impl Segment {
         Ok(())
     }
 
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.durable_bytes
+    }
+
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
-
-fn last_sequence(lines: &[u8]) -> Result<u64, &'static str> {
-    let Some(end) = lines.len().checked_sub(1) else { return Ok(0) };
-    let start = lines[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |before| before + 1);
-    let entry: serde_json::Value = serde_json::from_slice(&lines[start..end]).map_err(|_| "it is not JSON")?;
-    entry.get("seq").and_then(serde_json::Value::as_u64).ok_or("it has no sequence number")
 }

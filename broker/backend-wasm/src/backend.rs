@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::grant::Permit;
+use broker_core::imported::ImportedKey;
 use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping, Wrapping};
 use broker_core::refusal::Failure;
@@ -101,9 +102,9 @@ impl Backend for WasmBackend {
         permit: Permit<verb::ImportKey>,
         version: KeyVersion,
         spec: KeySpec,
-        secret: Secret,
+        key: ImportedKey,
     ) -> Later<'_, Result<Generated, Failure>> {
-        Box::pin(self.take_key(permit, version, spec, secret))
+        Box::pin(self.take_key(permit, version, spec, key))
     }
 
     fn sign<'a>(

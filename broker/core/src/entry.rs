@@ -12,6 +12,7 @@ word_enum! {
     Front {
         /// The broker's own Unix socket.
         Admin = "admin",
+        Ekm = "ekm",
         Keyvault = "keyvault",
         /// The broker's own background work.
         System = "system",

@@ -196,23 +196,36 @@ impl Policy {
     /// # Errors
     /// `Refusal::Forbidden`, whether or not the vault or key exists.
     pub fn permit<V: Verb>(&self, principal: &Principal, scope: Scope, now_s: i64) -> Result<Permit<V>, Refusal> {
+        match self.missing(principal, &scope, V::PERMISSION, now_s) {
+            None => Ok(Permit { principal: principal.clone(), scope, verb: PhantomData }),
+            Some(why) => {
+                let missing = Missing { principal: principal.clone(), permission: V::PERMISSION, scope, why };
+                Err(Refusal::Forbidden(Box::new(missing)))
+            }
+        }
+    }
+
+    /// Why a principal lacks a permission at a place and time; none when it holds it.
+    #[must_use]
+    pub fn missing(
+        &self,
+        principal: &Principal,
+        scope: &Scope,
+        permission: Permission,
+        now_s: i64,
+    ) -> Option<MissingWhy> {
         let mut why = MissingWhy::NoGrant;
         for grant in self.of_principal(principal) {
-            if !grant.scope.covers(&scope) || !grant.granted.permissions().contains(V::PERMISSION) {
+            if !grant.scope.covers(scope) || !grant.granted.permissions().contains(permission) {
                 continue;
             }
             match (grant.not_before_s, grant.not_after_s) {
                 (_, Some(last)) if now_s > last => why = MissingWhy::Ended { not_after_s: last },
                 (Some(first), _) if now_s < first => why = MissingWhy::NotBegun { not_before_s: first },
-                _ => return Ok(Permit { principal: principal.clone(), scope, verb: PhantomData }),
+                _ => return None,
             }
         }
-        Err(Refusal::Forbidden(Box::new(Missing {
-            principal: principal.clone(),
-            permission: V::PERMISSION,
-            scope,
-            why,
-        })))
+        Some(why)
     }
 
     fn of_principal(&self, principal: &Principal) -> impl Iterator<Item = &Arc<Grant>> {

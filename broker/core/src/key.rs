@@ -128,7 +128,7 @@ pub struct VersionPatch {
 
 impl VersionPatch {
     /// # Errors
-    /// `BadRequest` for too many or too long tags, or `exp` not after `nbf`.
+    /// `BadRequest` for too many or too long tags, `exp` not after `nbf`, or an operation that such a key can never do.
     pub fn apply_to(&self, version: &VersionRecord, now_s: i64) -> Result<VersionRecord, Refusal> {
         let mut next = version.clone();
         next.enabled = self.enabled.unwrap_or(next.enabled);
@@ -143,6 +143,9 @@ impl VersionPatch {
             && end <= first
         {
             return Err(Refusal::BadRequest { problem: format!("exp {end} must be later than nbf {first}") });
+        }
+        if let Some(never) = next.operations.iter().find(|one| !KeyOperations::all_of(next.spec).contains(*one)) {
+            return Err(Refusal::BadRequest { problem: format!("key_ops: a key of {} can never {never}", next.spec) });
         }
         next.updated_s = now_s;
         Ok(next)

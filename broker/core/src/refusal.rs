@@ -229,6 +229,11 @@ impl std::error::Error for Refusal {}
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { principal, permission, scope, why } = self;
+        // A consumer may be pointed at a key before it is authorised, and then asks again and again.
+        let consumes = matches!(permission, Permission::Get | Permission::UnwrapKey | Permission::WrapKey);
+        if let (true, Some(key), MissingWhy::NoGrant | MissingWhy::NotBegun { .. }) = (consumes, scope.key(), why) {
+            write!(f, "waiting for key {key}: ")?;
+        }
         match why {
             MissingWhy::NoGrant => write!(
                 f,

@@ -49,14 +49,14 @@ impl Period {
     #[must_use]
     pub fn after(self, from_s: i64) -> i64 {
         let (day, second) = (from_s.div_euclid(DAY_S), from_s.rem_euclid(DAY_S));
-        (add_months(day, i64::from(self.months)) + i64::from(self.days)) * DAY_S + second
+        at(add_months(day, i64::from(self.months)) + i64::from(self.days), second)
     }
 
     /// This long before a time.
     #[must_use]
     pub fn before(self, until_s: i64) -> i64 {
         let (day, second) = (until_s.div_euclid(DAY_S), until_s.rem_euclid(DAY_S));
-        add_months(day - i64::from(self.days), -i64::from(self.months)) * DAY_S + second
+        at(add_months(day - i64::from(self.days), -i64::from(self.months)), second)
     }
 
     /// At least so many days, whatever the months.
@@ -75,6 +75,11 @@ impl fmt::Display for Period {
         }
         Ok(())
     }
+}
+
+/// Dates come from strangers: one that lies outside of what can be counted is the nearest that can.
+const fn at(day: i64, second: i64) -> i64 {
+    day.saturating_mul(DAY_S).saturating_add(second)
 }
 
 /// Days since 1970-01-01 of the same day of the month, so many months on (proleptic Gregorian calendar).
@@ -237,6 +242,15 @@ mod tests {
             assert_eq!(Period::parse(period).unwrap().after(from), to, "{period}");
         }
         assert_eq!(Period { months: 1, days: 0 }.before(day(2024, 3, 31)), day(2024, 2, 29));
+    }
+
+    #[test]
+    fn a_date_at_the_end_of_time_stays_there() {
+        let century = Period { months: 1200, days: 36_525 };
+        assert_eq!(century.after(i64::MAX), i64::MAX);
+        // Midnight of the first day that can be counted lies just before what can be counted.
+        assert!(century.before(i64::MIN) < i64::MIN + DAY_S);
+        assert!(century.after(i64::MIN) > i64::MIN + DAY_S && century.before(i64::MAX) < i64::MAX);
     }
 
     #[test]

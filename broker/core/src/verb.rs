@@ -50,6 +50,7 @@ verbs! {
     Decrypt = "decrypt" needs Decrypt,
     DeleteKey = "delete-key" needs Delete,
     Encrypt = "encrypt" needs Encrypt,
+    Examine = "examine" needs GrantRead,
     GetDeletedKey = "get-deleted-key" needs Get,
     GetKey = "get-key" needs Get,
     GetRotationPolicy = "get-rotation-policy" needs GetRotationPolicy,

@@ -10,10 +10,12 @@ use broker_core::key::{
 };
 use broker_core::name::KeyVersion;
 use broker_core::refusal::Refusal;
+use broker_core::rotation::{Due, LifetimeAction, Period, RotationPolicy, Trigger};
 use broker_testkit::{SeededChance, backend_name, key_name, vault_name};
 
 const HISTORIES: u64 = 10_000;
 const STEPS_MAX: usize = 40;
+const DAY_S: i64 = 86_400;
 
 /// What the specification says of a key, in the plainest words: facts by number of version, and a flag.
 #[derive(Default)]
@@ -25,6 +27,11 @@ struct Model {
     exp: BTreeMap<usize, i64>,
     ops: BTreeMap<usize, Vec<KeyOperation>>,
     tags: BTreeMap<usize, usize>,
+    made: Vec<i64>,
+    locked: bool,
+    /// Of each action: whether it counts from the creation, its days, and whether it rotates.
+    policy: Option<Vec<(bool, i64, bool)>>,
+    noticed: HashSet<usize>,
 }
 
 impl Model {
@@ -81,10 +88,34 @@ impl Model {
         found
     }
 
+    /// The earliest of what the policy wants, the first in its list when two want the same second.
+    fn due(&self) -> Option<(i64, Due)> {
+        if let Some((_, purge_s)) = self.bin {
+            return Some((purge_s, Due::Purge));
+        }
+        let latest = self.ids.len() - 1;
+        let mut found = None;
+        for (from_creation, days, rotates) in self.policy.as_ref()? {
+            let when_s = if *from_creation {
+                self.made[latest] + days * DAY_S
+            } else if let Some(exp) = self.exp.get(&latest) {
+                exp - days * DAY_S
+            } else {
+                continue;
+            };
+            let spent = !rotates && self.noticed.contains(&latest);
+            if !spent && found.is_none_or(|(earliest_s, _)| when_s < earliest_s) {
+                found = Some((when_s, if *rotates { Due::Rotate } else { Due::Notify }));
+            }
+        }
+        found
+    }
+
     /// Everything that can be seen of the record is as the model says.
     fn check(&self, record: &KeyRecord, now_s: i64) {
         let state = self.bin.map_or(KeyState::Live, |(deleted_s, purge_s)| KeyState::Deleted { deleted_s, purge_s });
         assert_eq!(record.state, state);
+        assert_eq!(record.next_due(), self.due());
         assert_eq!(record.versions.iter().map(|version| version.version).collect::<Vec<_>>(), self.ids);
         let most = 1 + usize::try_from(now_s).unwrap() % 9;
         assert_eq!(record.candidates(most).map(|version| version.version).collect::<Vec<_>>(), self.candidates(most));
@@ -124,6 +155,7 @@ fn version(id: u64) -> VersionRecord {
         updated_s: 0,
         operations: KeyOperations::all_of(KeySpec::Rsa2048),
         tags: BTreeMap::new(),
+        notified: false,
     }
 }
 
@@ -152,26 +184,59 @@ fn random_version(chance: &SeededChance, model: &Model) -> Option<KeyVersion> {
     }
 }
 
+fn random_policy(chance: &SeededChance) -> Vec<(bool, i64, bool)> {
+    let days = || i64::try_from(7 + chance.below(3)).unwrap();
+    (0..chance.below(4)).map(|_| (chance.once_in(2), days(), chance.once_in(2))).collect()
+}
+
+fn core_policy(actions: &[(bool, i64, bool)]) -> RotationPolicy {
+    let action = |(from_creation, days, rotates): &(bool, i64, bool)| {
+        let period = Period { months: 0, days: u32::try_from(*days).unwrap() };
+        let trigger = if *from_creation { Trigger::AfterCreate(period) } else { Trigger::BeforeExpiry(period) };
+        (trigger, if *rotates { LifetimeAction::Rotate } else { LifetimeAction::Notify })
+    };
+    RotationPolicy { actions: actions.iter().map(action).collect(), expiry: None, created_s: 0, updated_s: 0 }
+}
+
 /// One step on both: the model's word and the record's must be the same, and a refusal changes nothing.
 fn step(chance: &SeededChance, model: &mut Model, record: &mut KeyRecord, now_s: i64) {
-    let (told, result) = match chance.below(6) {
+    let (told, result) = match chance.below(9) {
         0 | 1 => {
-            let next = version(chance.next());
+            let next = VersionRecord { created_s: now_s, ..version(chance.next()) };
             let told = if model.bin.is_some() { Err("key-deleted") } else { Ok(()) };
             model.ids.extend(told.is_ok().then_some(next.version));
+            model.made.extend(told.is_ok().then_some(now_s));
             (told, record.with_version(next))
         }
         2 => {
             let days = *chance.one_of(&[7, 30, 90]);
             let told = if model.bin.is_some() {
                 Err("key-not-found")
+            } else if model.locked {
+                Err("conflict")
             } else {
                 model.bin = Some((now_s, now_s + i64::from(days) * 24 * 60 * 60));
                 Ok(())
             };
             (told, record.deleted(now_s, days))
         }
-        3 => (model.bin.take().map(drop).ok_or("key-not-found"), record.recovered()),
+        // These three the broker makes of a live record itself.
+        3 if model.bin.is_none() => {
+            model.locked = chance.once_in(2);
+            (Ok(()), Ok(KeyRecord { delete_lock: model.locked, ..record.clone() }))
+        }
+        4 if model.bin.is_none() => {
+            let policy = random_policy(chance);
+            model.policy = Some(policy.clone());
+            (Ok(()), Ok(KeyRecord { rotation: Some(core_policy(&policy)), ..record.clone() }))
+        }
+        5 if model.bin.is_none() => {
+            model.noticed.insert(model.ids.len() - 1);
+            let mut next = record.clone();
+            next.versions.last_mut().unwrap().notified = true;
+            (Ok(()), Ok(next))
+        }
+        3..=5 => (model.bin.take().map(drop).ok_or("key-not-found"), record.recovered()),
         _ => {
             let (which, patch) = (random_version(chance, model), random_patch(chance));
             let result = record.with_patch(which, &patch, now_s);
@@ -189,7 +254,7 @@ fn a_key_lives_as_the_model_says() {
     for seed in 0..HISTORIES {
         let chance = SeededChance::new(seed);
         let first = version(chance.next());
-        let mut model = Model { ids: vec![first.version], ..Model::default() };
+        let mut model = Model { ids: vec![first.version], made: vec![0], ..Model::default() };
         let mut record = KeyRecord::new(vault_name("vault1"), key_name("k"), first);
         let history = std::panic::AssertUnwindSafe(|| {
             for _ in 0..chance.below(STEPS_MAX) {

@@ -3,8 +3,10 @@
 
 mod every_verb;
 
+use std::sync::Arc;
+
 use broker_core::broker::NewVault;
-use broker_core::entry::Decision;
+use broker_core::entry::{Asker, Decision, Proof};
 use broker_core::grant::Scope;
 use broker_core::permission::{Permission, Role};
 use broker_core::refusal::{MissingWhy, Refusal};
@@ -90,13 +92,21 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
     bench.give_role(USER, Role::Administrator, bench.key_scope("k"));
     let elsewhere = Target { key: key_name("other"), ..target.clone() };
     let on_keys = [
+        Operation::BackupKey,
         Operation::Decrypt,
         Operation::Encrypt,
+        Operation::Examine,
         Operation::GetKey,
+        Operation::GetRotationPolicy,
         Operation::ListVersions,
+        Operation::LockKey,
+        Operation::NotifyKey,
         Operation::RotateKey,
+        Operation::SetRotationPolicy,
+        Operation::Sign,
         Operation::UnwrapKey,
         Operation::UpdateKey,
+        Operation::Verify,
         Operation::WrapKey,
     ];
     for operation in on_keys {
@@ -106,11 +116,48 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
         );
         run(ask(operation, &bench, &target, &asker(USER))).unwrap();
     }
-    for operation in [Operation::CreateKey, Operation::CreateVault, Operation::ListKeys, Operation::UpdateVault] {
+    let elsewhere = [
+        Operation::AcceptClock,
+        Operation::CreateKey,
+        Operation::CreateVault,
+        Operation::DeleteKey,
+        Operation::GetDeletedKey,
+        Operation::ImportKey,
+        Operation::ListDeletedKeys,
+        Operation::ListKeys,
+        Operation::PurgeKey,
+        Operation::RecoverKey,
+        Operation::RestoreKey,
+        Operation::UpdateVault,
+    ];
+    for operation in elsewhere {
         assert!(
             matches!(run(ask(operation, &bench, &target, &asker(USER))), Err(Refusal::Forbidden(_))),
             "{operation}"
         );
+    }
+}
+
+/// A certificate that was trusted when its connection began, and is not any more.
+struct Ended;
+
+impl Proof for Ended {
+    fn holds(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn whoever_lost_the_proof_of_its_name_is_served_nothing() {
+    let bench = Bench::new();
+    let target = Target::prepared(&bench);
+    bench.give_role(USER, Role::Administrator, Scope::Broker);
+    let ended = Asker { proof: Some(Arc::new(Ended)), ..asker(USER) };
+    for (operation, ..) in EXPECTED {
+        let answer = run(ask(operation, &bench, &target, &ended));
+        assert_eq!(answer, Err(Refusal::IdentityEnded { principal: ended.principal.clone() }), "{operation}");
+        let decision = Decision::Refused { reason: "identity-ended", missing: None };
+        assert_eq!(bench.audit.last().decision, Some(decision), "{operation}");
     }
 }
 

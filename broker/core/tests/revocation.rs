@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use broker_core::algorithm::{KeySpec, WrapAlgorithm};
 use broker_core::broker::{NewGrant, NewVault};
-use broker_core::entry::Phase;
+use broker_core::entry::{Asker, Phase, Proof};
 use broker_core::grant::{GrantId, Granted, Scope};
 use broker_core::key::VersionPatch;
 use broker_core::permission::{Permission, Role};
@@ -235,4 +237,38 @@ fn a_pin_is_one_name_and_one_certificate() {
     let again = run(bench.broker.remove_pin(&bench.admin(), anchor_name("one")));
     assert!(matches!(again, Err(Refusal::NotFound { .. })));
     create("two", 1).unwrap();
+}
+
+/// Holds until the pin it stands for is removed.
+struct PinProof(Arc<AtomicBool>);
+
+impl Proof for PinProof {
+    fn holds(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_pin_is_not_removed_while_a_wrap_of_its_certificate_is_under_way() {
+    let (bench, _) = bench();
+    let admin = bench.admin();
+    run(bench.broker.create_pin(&admin, anchor_name("one"), [1; 32])).unwrap();
+    bench.give_role("pin/one", Role::CryptoUser, Scope::Broker);
+    let pinned = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&pinned);
+    bench.broker.watch_pins(Box::new(move |pins| {
+        told.store(pins.iter().any(|pin| pin.name == anchor_name("one")), Ordering::SeqCst);
+    }));
+    let user = Asker { proof: Some(Arc::new(PinProof(pinned))), ..asker("pin/one") };
+    let ask = || bench.wrap_ask("k", None, WrapAlgorithm::RsaOaep, b"x");
+    bench.software.gate.close();
+    let mut wrap = pin!(bench.broker.wrap_key(&user, ask()));
+    assert!(poll_once(wrap.as_mut()).is_none());
+    let mut removal = pin!(bench.broker.remove_pin(&admin, anchor_name("one")));
+    assert!(poll_once(removal.as_mut()).is_none(), "acknowledged although the wrap is under way");
+    let late = poll_once(pin!(bench.broker.wrap_key(&user, ask())));
+    assert!(matches!(late, Some(Err(Refusal::IdentityEnded { .. }))), "{late:?}");
+    bench.software.gate.open();
+    assert!(matches!(poll_once(wrap.as_mut()), Some(Ok(_))));
+    assert_eq!(poll_once(removal.as_mut()), Some(Ok(())));
 }

@@ -6,9 +6,10 @@ mod vector;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker_core::algorithm::{KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras};
+use broker_core::imported::{EcNumbers, ImportedKey, RsaNumbers};
 use broker_core::secret::Secret;
 use broker_crypto::CryptoError;
-use broker_crypto::jwk::{EcNumbers, RsaNumbers, ec_material, rsa_material};
+use broker_crypto::jwk;
 use broker_crypto::key::CryptoKey;
 use broker_crypto::verify::verify_with;
 
@@ -38,8 +39,8 @@ fn published_numbers() -> Vec<Vec<u8>> {
 fn material_of(spec: KeySpec, numbers: &[Vec<u8>]) -> Result<Secret, CryptoError> {
     let secret = |at: usize| Secret::copied_from(&numbers[at]);
     let (d, p, q, dp, dq, qi) = (secret(2), secret(3), secret(4), secret(5), secret(6), secret(7));
-    let (n, e) = (&numbers[0], &numbers[1]);
-    rsa_material(spec, &RsaNumbers { n, e, d: &d, p: &p, q: &q, dp: &dp, dq: &dq, qi: &qi })
+    let (n, e) = (numbers[0].clone(), numbers[1].clone());
+    jwk::material(spec, &ImportedKey::Rsa(Box::new(RsaNumbers { n, e, d, p, q, dp, dq, qi })))
 }
 
 fn published_rsa() -> CryptoKey {
@@ -186,7 +187,8 @@ const EC_X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
 const EC_Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 
 fn ec_of(spec: KeySpec, d: &[u8], x: &[u8], y: &[u8]) -> Result<CryptoKey, CryptoError> {
-    CryptoKey::import(spec, &ec_material(spec, &EcNumbers { d: &Secret::copied_from(d), x, y })?)
+    let numbers = EcNumbers { d: Secret::copied_from(d), x: x.to_vec(), y: y.to_vec() };
+    CryptoKey::import(spec, &jwk::material(spec, &ImportedKey::Ec(numbers))?)
 }
 
 #[test]
@@ -215,4 +217,16 @@ fn the_ec_key_of_rfc_7515_signs_and_its_broken_twins_are_refused() {
     }
     assert_eq!(ec_of(KeySpec::EcP384, &d, &x, &y).unwrap_err(), CryptoError::BadKey);
     assert_eq!(ec_of(KeySpec::Rsa2048, &d, &x, &y).unwrap_err(), CryptoError::Unsupported);
+}
+
+#[test]
+fn a_symmetric_jwk_is_its_own_bytes_at_their_own_size_alone() {
+    for (length, own) in [(16, KeySpec::Oct128), (24, KeySpec::Oct192), (32, KeySpec::Oct256)] {
+        for spec in [KeySpec::Oct128, KeySpec::Oct192, KeySpec::Oct256] {
+            let made = jwk::material(spec, &ImportedKey::Oct(Secret::new(vec![7; length])));
+            assert_eq!(made.is_ok_and(|material| material.expose() == vec![7; length]), spec == own, "{spec} {length}");
+        }
+        let other = jwk::material(KeySpec::EcP256, &ImportedKey::Oct(Secret::new(vec![7; length])));
+        assert_eq!(other.unwrap_err(), CryptoError::Unsupported);
+    }
 }

@@ -87,6 +87,16 @@ impl Host {
             None => format!("https://{}/keys/{key}", self.text),
         }
     }
+
+    /// A key's rotation policy, as a URL.
+    pub fn rotation_policy_id(&self, key: &KeyName) -> String {
+        format!("https://{}/keys/{key}/rotationpolicy", self.text)
+    }
+
+    /// A deleted key, as a URL.
+    pub fn recovery_id(&self, key: &KeyName) -> String {
+        format!("https://{}/deletedkeys/{key}", self.text)
+    }
 }
 
 /// The one value of a header that must not be there twice.

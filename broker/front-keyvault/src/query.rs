@@ -30,6 +30,7 @@ pub(crate) struct Query {
 pub(crate) enum Listing {
     Keys = 1,
     Versions = 2,
+    DeletedKeys = 3,
 }
 
 impl Query {

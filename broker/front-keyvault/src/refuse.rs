@@ -136,6 +136,7 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         Refusal::KeyOperationExcluded { .. } => FORBIDDEN.inner("KeyOperationForbidden"),
         Refusal::NotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::NotImplemented { .. } => shape(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+        Refusal::PurgeProtected { .. } => FORBIDDEN.inner("PurgeProtected"),
         Refusal::TooManyRequests { retry_after_s } => {
             shape(StatusCode::TOO_MANY_REQUESTS, "Throttled").retry_after(*retry_after_s)
         }
@@ -158,7 +159,8 @@ mod tests {
             (Refusal::KeyDeleted { key: key.clone() }, 409, "Conflict", Some("ObjectIsDeletedButRecoverable")),
             (Refusal::KeyDisabled { key: key.clone(), version }, 403, "Forbidden", Some("KeyDisabled")),
             (Refusal::KeyExpired { key: key.clone(), version, exp_s: 1 }, 403, "Forbidden", Some("KeyExpired")),
-            (Refusal::KeyNotYetValid { key, version, nbf_s: 1 }, 403, "Forbidden", Some("KeyNotYetValid")),
+            (Refusal::KeyNotYetValid { key: key.clone(), version, nbf_s: 1 }, 403, "Forbidden", Some("KeyNotYetValid")),
+            (Refusal::PurgeProtected { key, purge_s: 1 }, 403, "Forbidden", Some("PurgeProtected")),
             (Refusal::Unwrappable, 400, "BadParameter", None),
         ];
         for (refusal, status, code, inner) in rows {

@@ -81,9 +81,11 @@ impl Trace {
         self.client_request_id.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
+    /// An empty body is 204: what is answered in JSON is never empty.
     pub fn allow(self, operation: &'static str, body: Bytes) -> Answer {
         let label = Label { operation, outcome: Outcome::Allowed, reason: "none" };
-        Answer { response: self.response(StatusCode::OK, body), label }
+        let status = if body.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
+        Answer { response: self.response(status, body), label }
     }
 
     pub fn refuse(self, operation: &'static str, problem: &Problem) -> Answer {
@@ -124,7 +126,9 @@ impl Trace {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(SERVICE_VERSION, SERVICE_VERSION_VALUE);
         if let Ok(id) = HeaderValue::from_str(&self.request.to_string()) {

@@ -1,11 +1,17 @@
 //! Wire to core and back; pure.
 
+mod import_key;
+mod rotation_policy;
+mod sign;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use broker_core::algorithm::{KeyFamily, KeySpec, PublicKey, WrapAlgorithm, WrapExtras};
-use broker_core::broker::{CreateKey, KeySummary, KeyView, UnwrapKey, WrapKey, WrappedKey};
+use broker_core::broker::{
+    CreateKey, DeletedSummary, DeletedView, KeySummary, KeyView, UnwrapKey, WrapKey, WrappedKey,
+};
 use broker_core::key::{KeyOperation, KeyOperations, VersionPatch, VersionRecord};
 use broker_core::name::{KeyName, KeyVersion, VaultName};
 use broker_core::refusal::Refusal;
@@ -15,6 +21,10 @@ use broker_core::vault::Vault;
 use crate::host::Host;
 use crate::refuse::Problem;
 use crate::wire;
+
+pub(crate) use import_key::to_import_key;
+pub(crate) use rotation_policy::{of_rotation_policy, to_rotation_policy};
+pub(crate) use sign::{of_signed, to_sign, to_verify};
 
 /// Most bytes of additional authenticated data.
 pub const AAD_BYTES_MAX: usize = 64 * 1024;
@@ -70,7 +80,7 @@ pub(crate) fn to_create_key(named: Named, body: wire::CreateBody) -> Result<Crea
         return Err(bad("public_exponent must be 65537, or left out"));
     }
     let (spec, hsm) = to_spec(&body.kty, body.key_size, body.crv.as_deref())?;
-    let operations = body.key_ops.as_deref().map(to_operations).transpose()?;
+    let operations = body.key_ops.as_deref().map(|words| to_operations_of(words, spec)).transpose()?;
     let attributes = to_attributes(body.attributes)?;
     Ok(CreateKey {
         vault: named.vault,
@@ -116,15 +126,7 @@ fn to_attributes(body: Option<wire::Object<wire::AttributesBody>>) -> Result<wir
 
 /// The spec for a kty with its size in bits (RSA, oct) or its curve (EC), and whether it is for an HSM.
 fn to_spec(kty: &str, bits: Option<i64>, curve: Option<&str>) -> Result<(KeySpec, bool), Problem> {
-    let (family, hsm) = match kty {
-        "EC" => (KeyFamily::Ec, false),
-        "EC-HSM" => (KeyFamily::Ec, true),
-        "RSA" => (KeyFamily::Rsa, false),
-        "RSA-HSM" => (KeyFamily::Rsa, true),
-        "oct" => (KeyFamily::Oct, false),
-        "oct-HSM" => (KeyFamily::Oct, true),
-        other => return Err(bad(format!("kty {} must be EC, EC-HSM, RSA, RSA-HSM, oct or oct-HSM", quoted(other)))),
-    };
+    let (family, hsm) = to_family(kty)?;
     if let (KeyFamily::Oct | KeyFamily::Rsa, Some(curve)) = (family, curve) {
         return Err(bad(format!("crv {} is for kty EC alone, not for {kty}", quoted(curve))));
     }
@@ -144,6 +146,19 @@ fn to_spec(kty: &str, bits: Option<i64>, curve: Option<&str>) -> Result<(KeySpec
         },
     };
     Ok((spec, hsm))
+}
+
+/// The family of a kty, and whether it is for an HSM.
+fn to_family(kty: &str) -> Result<(KeyFamily, bool), Problem> {
+    match kty {
+        "EC" => Ok((KeyFamily::Ec, false)),
+        "EC-HSM" => Ok((KeyFamily::Ec, true)),
+        "RSA" => Ok((KeyFamily::Rsa, false)),
+        "RSA-HSM" => Ok((KeyFamily::Rsa, true)),
+        "oct" => Ok((KeyFamily::Oct, false)),
+        "oct-HSM" => Ok((KeyFamily::Oct, true)),
+        other => Err(bad(format!("kty {} must be EC, EC-HSM, RSA, RSA-HSM, oct or oct-HSM", quoted(other)))),
+    }
 }
 
 fn to_ec_spec(curve: &str, bits: Option<i64>) -> Result<KeySpec, Problem> {
@@ -174,6 +189,23 @@ fn to_operations(words: &[String]) -> Result<KeyOperations, Problem> {
     words.iter().map(each).collect()
 }
 
+/// The operations that a key of this spec is to list, each of them one that it can do.
+fn to_operations_of(words: &[String], spec: KeySpec) -> Result<KeyOperations, Problem> {
+    let operations = to_operations(words)?;
+    let able = KeyOperations::all_of(spec);
+    match operations.iter().find(|operation| !able.contains(*operation)) {
+        None => Ok(operations),
+        Some(operation) => {
+            let able: Vec<_> = able.iter().map(KeyOperation::word).collect();
+            let kty = of_family(spec.family(), false);
+            Err(bad(format!(
+                "key_ops {operation} is nothing that a key of kty {kty} can do; it can {}",
+                able.join(", ")
+            )))
+        }
+    }
+}
+
 /// wrapkey and encrypt: the value is the secret. The host chooses GCM's initialisation vector.
 pub(crate) fn to_wrap_key(named: Named, body: &wire::OperationBody<'_>) -> Result<WrapKey, Problem> {
     let algorithm = to_algorithm(body.alg)?;
@@ -182,7 +214,7 @@ pub(crate) fn to_wrap_key(named: Named, body: &wire::OperationBody<'_>) -> Resul
     if !extras.iv.is_empty() || !extras.tag.is_empty() {
         return Err(bad("iv and tag must be left out: the broker chooses the iv and answers both"));
     }
-    let secret = to_secret(body.value)?;
+    let secret = to_secret("value", body.value)?;
     Ok(WrapKey { vault: named.vault, key: named.key, version: named.version, algorithm, secret, extras })
 }
 
@@ -229,13 +261,13 @@ fn to_bytes(name: &str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
 }
 
 /// Decodes into one buffer of the exact size, wiped also when the text turns out bad half-way.
-fn to_secret(text: &str) -> Result<Secret, Problem> {
+fn to_secret(name: &str, text: &str) -> Result<Secret, Problem> {
     let digits = text.trim_end_matches('=').len();
     let mut bytes = vec![0; digits / 4 * 3 + digits % 4 * 3 / 4];
     let decoded = BASE64URL.decode_slice(text, &mut bytes);
     let whole = decoded.is_ok_and(|count| count == bytes.len());
     let secret = Secret::new(bytes);
-    if whole { Ok(secret) } else { Err(not_base64url("value")) }
+    if whole { Ok(secret) } else { Err(not_base64url(name)) }
 }
 
 fn not_base64url(name: &str) -> Problem {
@@ -334,6 +366,33 @@ pub(crate) fn of_key_summary<'a>(row: &'a KeySummary, host: &Host, version: Opti
     }
 }
 
+pub(crate) fn of_deleted_view<'a>(view: &'a DeletedView, host: &Host, reader: Reader) -> wire::DeletedKeyBundle<'a> {
+    wire::DeletedKeyBundle {
+        key: of_key_view(&view.key, host, reader),
+        deletion: of_deletion(&view.key.key, view.deleted_s, view.purge_s, host),
+    }
+}
+
+pub(crate) fn of_deleted_summary<'a>(row: &'a DeletedSummary, host: &Host) -> wire::DeletedKeyItem<'a> {
+    wire::DeletedKeyItem {
+        key: of_key_summary(&row.key, host, None),
+        deletion: of_deletion(&row.key.key, row.deleted_s, row.purge_s, host),
+    }
+}
+
+fn of_deletion(key: &KeyName, deleted_s: i64, purge_s: i64, host: &Host) -> wire::Deletion {
+    wire::Deletion { recovery_id: host.recovery_id(key), deleted_date: deleted_s, scheduled_purge_date: purge_s }
+}
+
+/// The bytes of a backup.
+pub(crate) fn to_backup(body: &wire::RestoreBody) -> Result<Vec<u8>, Problem> {
+    to_bytes("value", Some(&body.value))
+}
+
+pub(crate) fn of_backup(sealed: &[u8]) -> wire::BackupResult {
+    wire::BackupResult { value: to_text(sealed) }
+}
+
 /// `aad` is what the caller sent, echoed beside GCM's iv and tag.
 pub(crate) fn of_wrapped_key(key: &KeyName, answer: &WrappedKey, aad: &[u8], host: &Host) -> wire::OperationResult {
     let some = |bytes: &[u8]| (!bytes.is_empty()).then(|| to_text(bytes));
@@ -374,10 +433,10 @@ mod tests {
         for len in 0..70 {
             let bytes: Vec<u8> = (0..len).map(|index| index ^ 0xa5).collect();
             let text = URL_SAFE_NO_PAD.encode(&bytes);
-            assert_eq!(to_secret(&text).unwrap().expose(), bytes);
+            assert_eq!(to_secret("value", &text).unwrap().expose(), bytes);
             assert_eq!(to_bytes("value", Some(&text)).unwrap(), bytes);
             let padded = base64::engine::general_purpose::URL_SAFE.encode(&bytes);
-            assert_eq!(to_secret(&padded).unwrap().expose(), bytes);
+            assert_eq!(to_secret("value", &padded).unwrap().expose(), bytes);
         }
     }
 
@@ -399,7 +458,7 @@ mod tests {
             "====",
             "\u{e9}\u{e9}",
         ] {
-            assert_eq!(to_secret(bad).unwrap_err().word(), "bad-request", "{bad:?}");
+            assert_eq!(to_secret("value", bad).unwrap_err().word(), "bad-request", "{bad:?}");
             assert!(to_bytes("value", Some(bad)).is_err(), "{bad:?}");
         }
     }

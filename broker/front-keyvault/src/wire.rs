@@ -1,6 +1,8 @@
 //! Bodies as they stand on the wire (`keys.json` of api-version 7.4). Unknown fields are ignored, as Key Vault does; a
 //! field given twice, or of another type, is refused.
 
+mod rotation_policy;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,6 +12,10 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use serde::{Deserialize as DeserializeDerive, Serialize};
 
 use crate::refuse::Problem;
+
+pub(crate) use rotation_policy::{
+    LifetimeAction, PolicyAction, PolicyAttributes, PolicyTrigger, RotationPolicy, RotationPolicyBody,
+};
 
 /// A body that a request may carry.
 pub(crate) trait Body {
@@ -30,7 +36,7 @@ pub(crate) fn read<'a, T: Body + DeserializeDerive<'a>>(body: &'a [u8]) -> Resul
 }
 
 /// What stands between braces: serde would take a JSON array for a struct just as well.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -138,6 +144,78 @@ impl Body for OperationBody<'_> {
         "an object with alg and value and optional iv, aad, tag: base64url texts without JSON escapes";
 }
 
+/// `KeyImportParameters`. As in [`OperationBody`], the numbers are borrowed from the body.
+#[derive(DeserializeDerive)]
+pub(crate) struct ImportBody<'a> {
+    #[serde(rename = "Hsm")]
+    pub hsm: Option<bool>,
+    #[serde(borrow)]
+    pub key: Object<PrivateJwk<'a>>,
+    pub attributes: Option<Object<AttributesBody>>,
+    pub tags: Option<Tags>,
+    pub release_policy: Option<IgnoredAny>,
+}
+
+impl Body for ImportBody<'_> {
+    const FORM: &'static str = "an object with key (a JSON Web Key whose numbers are base64url texts without JSON \
+                                escapes) and optional Hsm, attributes, tags";
+}
+
+/// `JsonWebKey` with its private part (RFC 7518 section 6).
+#[derive(DeserializeDerive)]
+pub(crate) struct PrivateJwk<'a> {
+    pub kty: String,
+    pub key_ops: Option<Vec<String>>,
+    pub crv: Option<String>,
+    pub n: Option<&'a str>,
+    pub e: Option<&'a str>,
+    pub d: Option<&'a str>,
+    pub p: Option<&'a str>,
+    pub q: Option<&'a str>,
+    pub dp: Option<&'a str>,
+    pub dq: Option<&'a str>,
+    pub qi: Option<&'a str>,
+    pub x: Option<&'a str>,
+    pub y: Option<&'a str>,
+    pub k: Option<&'a str>,
+    /// A key wrapped for Azure's own HSMs.
+    pub key_hsm: Option<IgnoredAny>,
+}
+
+/// `KeySignParameters`.
+#[derive(Debug, DeserializeDerive)]
+pub(crate) struct SignBody {
+    pub alg: String,
+    pub value: String,
+}
+
+impl Body for SignBody {
+    const FORM: &'static str = "an object with alg and value, the digest in base64url";
+}
+
+/// `KeyVerifyParameters`.
+#[derive(Debug, DeserializeDerive)]
+pub(crate) struct VerifyBody {
+    pub alg: String,
+    pub digest: String,
+    /// The signature.
+    pub value: String,
+}
+
+impl Body for VerifyBody {
+    const FORM: &'static str = "an object with alg, digest and value, the signature; both in base64url";
+}
+
+/// `KeyRestoreParameters`.
+#[derive(Debug, DeserializeDerive)]
+pub(crate) struct RestoreBody {
+    pub value: String,
+}
+
+impl Body for RestoreBody {
+    const FORM: &'static str = "an object with value, a backup as this broker gave it";
+}
+
 /// `GetRandomBytesRequest`.
 #[derive(Debug, DeserializeDerive)]
 pub(crate) struct RandomBody {
@@ -190,11 +268,29 @@ pub(crate) struct Attributes {
     pub exportable: bool,
 }
 
-/// `KeyListResult`.
+/// `DeletedKeyBundle`.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeletedKeyBundle<'a> {
+    #[serde(flatten)]
+    pub key: KeyBundle<'a>,
+    #[serde(flatten)]
+    pub deletion: Deletion,
+}
+
+/// What a deleted key says beside what it was. Times are Unix seconds.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct KeyList<'a> {
-    pub value: Vec<KeyItem<'a>>,
+pub(crate) struct Deletion {
+    pub recovery_id: String,
+    pub deleted_date: i64,
+    pub scheduled_purge_date: i64,
+}
+
+/// `KeyListResult` and `DeletedKeyListResult`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyList<T> {
+    pub value: Vec<T>,
     /// Absolute; null on the last page.
     pub next_link: Option<String>,
 }
@@ -205,6 +301,27 @@ pub(crate) struct KeyItem<'a> {
     pub kid: String,
     pub attributes: Attributes,
     pub tags: &'a BTreeMap<String, String>,
+}
+
+/// `DeletedKeyItem`.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeletedKeyItem<'a> {
+    #[serde(flatten)]
+    pub key: KeyItem<'a>,
+    #[serde(flatten)]
+    pub deletion: Deletion,
+}
+
+/// `BackupKeyResult`.
+#[derive(Debug, Serialize)]
+pub(crate) struct BackupResult {
+    pub value: String,
+}
+
+/// `KeyVerifyResult`.
+#[derive(Debug, Serialize)]
+pub(crate) struct VerifyResult {
+    pub value: bool,
 }
 
 /// `KeyOperationResult` without secrets; those are written by hand into bytes that are wiped.

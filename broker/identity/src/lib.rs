@@ -24,6 +24,6 @@ pub use live::{LiveTrust, OnDenial, Session, TrustState};
 pub use pem::FileFault;
 pub use server::{ServerCertificate, ServerError, ServerIdentity, Standing};
 pub use spec::{CaFiles, CaSpec, NameSource, Pin, PinError, TrustSpec};
-pub use tls::{LiveTls, tls_config};
+pub use tls::{LiveTls, Offer, tls_config};
 pub use trust::{CHAIN_BYTES_MAX, CHAIN_CERTIFICATES_MAX, Expiry, ExpiryKind, Identity, Trust, TrustError};
 pub use verifier::ClientVerifier;

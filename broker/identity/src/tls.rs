@@ -1,21 +1,29 @@
-//! The one TLS configuration of every listener: mutual, and with nothing that outlives a revocation.
+//! The TLS configuration of every listener: mutual, and with nothing that outlives a revocation.
 
 use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::aws_lc_rs::{self, cipher_suite};
 use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
-use rustls::{Error, ServerConfig};
+use rustls::{Error, ServerConfig, SupportedProtocolVersion};
 
 use crate::live::LiveTrust;
 use crate::server::ServerIdentity;
 use crate::verifier::ClientVerifier;
 
-/// TLS 1.3 and TLS 1.2 (ECDHE with AES-GCM or ChaCha20-Poly1305 only), X25519MLKEM768 before the classical groups, a
-/// client certificate always. Every handshake is a full one: no session is stored, no ticket is sent, no early data is
+/// Which versions and cipher suites a listener takes part in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305.
+    Broad,
+    /// TLS 1.3 with TLS_AES_256_GCM_SHA384 and TLS_AES_128_GCM_SHA256, and nothing else.
+    Tls13AesGcm,
+}
+
+/// The versions and suites of `offer`, X25519MLKEM768 before the classical groups, a client certificate always. Every handshake is a full one: no session is stored, no ticket is sent, no early data is
 /// taken, so nothing a client keeps lets it in after its certificate was revoked.
 ///
 /// `time` is what certificates' dates are held against (`rustls::time_provider::DefaultTimeProvider` for the system's
@@ -27,9 +35,18 @@ pub fn tls_config(
     live: &Arc<LiveTrust>,
     server: &Arc<ServerIdentity>,
     alpn: &[&[u8]],
+    offer: Offer,
     time: &Arc<dyn TimeProvider>,
 ) -> Result<Arc<ServerConfig>, Error> {
     let mut provider = aws_lc_rs::default_provider();
+    let versions: &[&SupportedProtocolVersion] = match offer {
+        Offer::Broad => &[&TLS13, &TLS12],
+        Offer::Tls13AesGcm => {
+            provider.cipher_suites =
+                vec![cipher_suite::TLS13_AES_256_GCM_SHA384, cipher_suite::TLS13_AES_128_GCM_SHA256];
+            &[&TLS13]
+        }
+    };
     provider.kx_groups = vec![
         aws_lc_rs::kx_group::X25519MLKEM768,
         aws_lc_rs::kx_group::X25519,
@@ -37,7 +54,7 @@ pub fn tls_config(
         aws_lc_rs::kx_group::SECP384R1,
     ];
     let mut config = ServerConfig::builder_with_details(Arc::new(provider), Arc::clone(time))
-        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_protocol_versions(versions)?
         .with_client_cert_verifier(Arc::new(ClientVerifier::new(Arc::clone(live))))
         .with_cert_resolver(Arc::clone(server) as Arc<_>);
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
@@ -56,6 +73,7 @@ pub struct LiveTls {
     live: Arc<LiveTrust>,
     server: Arc<ServerIdentity>,
     alpn: Vec<&'static [u8]>,
+    offer: Offer,
     time: Arc<dyn TimeProvider>,
     made: ArcSwap<Made>,
 }
@@ -72,12 +90,13 @@ impl LiveTls {
         live: Arc<LiveTrust>,
         server: Arc<ServerIdentity>,
         alpn: &[&'static [u8]],
+        offer: Offer,
         time: Arc<dyn TimeProvider>,
     ) -> Result<Self, Error> {
         let generation = live.generation();
-        let config = tls_config(&live, &server, alpn, &time)?;
+        let config = tls_config(&live, &server, alpn, offer, &time)?;
         let made = ArcSwap::from_pointee(Made { generation, config });
-        Ok(Self { live, server, alpn: alpn.to_vec(), time, made })
+        Ok(Self { live, server, alpn: alpn.to_vec(), offer, time, made })
     }
 
     #[must_use]
@@ -88,7 +107,7 @@ impl LiveTls {
         if made.generation == generation {
             return Arc::clone(&made.config);
         }
-        match tls_config(&self.live, &self.server, &self.alpn, &self.time) {
+        match tls_config(&self.live, &self.server, &self.alpn, self.offer, &self.time) {
             Ok(config) => {
                 self.made.store(Arc::new(Made { generation, config: Arc::clone(&config) }));
                 config
@@ -101,6 +120,6 @@ impl LiveTls {
 
 impl fmt::Debug for LiveTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LiveTls").field("alpn", &self.alpn).finish_non_exhaustive()
+        f.debug_struct("LiveTls").field("alpn", &self.alpn).field("offer", &self.offer).finish_non_exhaustive()
     }
 }

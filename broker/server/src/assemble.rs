@@ -19,6 +19,7 @@ use crate::metric::Metrics;
 use crate::reload::Reloader;
 use crate::root;
 use crate::task::{CLOCK_MARK, ClockGuard};
+use crate::webhook::{self, Announced, Hook};
 
 /// A broker with all that was built for it.
 pub struct Assembly {
@@ -26,6 +27,7 @@ pub struct Assembly {
     pub broker: Arc<Broker>,
     pub clock: Arc<dyn Clock>,
     pub guard: Arc<ClockGuard>,
+    pub hook: Option<(Hook, tokio::sync::mpsc::Receiver<bytes::Bytes>)>,
     pub metrics: Arc<Metrics>,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
     pub reloader: Arc<Reloader>,
@@ -41,7 +43,13 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store)?);
     let plugins = load_plugins(config, &store).await?;
-    let audit = Arc::new(FileAudit::open(config.audit.clone())?);
+    let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
+    let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
+    let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
+    let audit =
+        crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
+    let audit = Arc::new(audit);
     let backends: Backends = plugins
         .iter()
         .map(|(name, plugin)| {
@@ -49,16 +57,18 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
             (name.clone(), Arc::new(metered) as Arc<dyn Backend>)
         })
         .collect();
-    let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
-    let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
-    let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
-    let clock = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
-    let log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let mut log = Arc::clone(&audit) as Arc<dyn AuditLog>;
+    let mut hook = None;
+    if let Some(settings) = &config.webhook {
+        let (notices, waiting) = webhook::queue();
+        hook = Some((Hook::new(settings, Arc::clone(&metrics))?, waiting));
+        log = Arc::new(Announced { log, notices, metrics: Arc::clone(&metrics) });
+    }
     let broker = Broker::open(Parts {
         audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
         backends,
         chance: Arc::new(SystemChance),
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        clock: Arc::clone(&clock),
         limits: config.limits,
         store: Arc::clone(&store) as Arc<dyn Store>,
     })
@@ -72,7 +82,18 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         let reloader = Arc::clone(&reloader);
         move |pins| reloader.pins_changed(pins)
     }));
-    Ok(Assembly { audit, broker: Arc::new(broker), clock, guard, metrics, plugins, reloader, store, trust_changes })
+    Ok(Assembly {
+        audit,
+        broker: Arc::new(broker),
+        clock,
+        guard,
+        hook,
+        metrics,
+        plugins,
+        reloader,
+        store,
+        trust_changes,
+    })
 }
 
 async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
@@ -119,7 +140,10 @@ fn check_vaults(broker: &Broker) -> Result<()> {
     for vault in broker.ruling().vaults.values() {
         for name in [Some(&vault.backend), vault.hsm_backend.as_ref()].into_iter().flatten() {
             backends.get(name).with_context(|| {
-                format!("vault {} keeps keys in backend {name}, but the configuration has no [[backend]] of that name", vault.name)
+                format!(
+                    "vault {} keeps keys in backend {name}, but the configuration has no [[backend]] of that name",
+                    vault.name
+                )
             })?;
         }
     }

@@ -2,26 +2,29 @@
 
 mod raw;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use broker_core::broker::Limits;
-use broker_core::name::{AnchorName, BackendName, RESERVED_ANCHORS, VaultName};
+use broker_core::name::{AnchorName, BackendName, Principal, RESERVED_ANCHORS, VaultName};
+use broker_front_ekm::{PathPrefix, ProxyNames};
 use broker_identity::{CaFiles, NameSource};
 
 /// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
 /// already joined to it.
-#[derive(Debug)]
 pub struct Config {
     pub admin_socket: PathBuf,
     pub audit: broker_audit::Settings,
     pub backends: Vec<WasmPlugin>,
     pub cache_dir: PathBuf,
+    pub checkpoint_copies_dir: PathBuf,
     pub client_cas: Vec<CaFiles>,
     /// A forward jump of the clock beyond this suspends purge and rotation.
     pub clock_jump_s_max: i64,
+    pub ekm: Option<Ekm>,
     pub keyvault: Option<Keyvault>,
     pub limits: Limits,
     pub log: Log,
@@ -30,6 +33,17 @@ pub struct Config {
     pub scheduler_every: Duration,
     pub store: Store,
     pub tls: Tls,
+    pub webhook: Option<crate::webhook::Settings>,
+}
+
+#[derive(Debug)]
+pub struct Ekm {
+    pub listen: SocketAddr,
+    pub prefixes: BTreeMap<PathPrefix, VaultName>,
+    /// Who may come in by this front; empty: every client with a good certificate.
+    pub principals: Vec<Principal>,
+    pub names: ProxyNames,
+    pub bounds: Bounds,
 }
 
 #[derive(Debug)]
@@ -107,17 +121,16 @@ impl Config {
         ensure!(raw.version == 1, "version = {}, but this keybroker reads version 1", raw.version);
         let at = |path: PathBuf| folder.join(path);
         let backends = plugins(raw.backend, folder)?;
+        let client_cas = client_cas(raw.client_ca, folder)?;
         Ok(Self {
             admin_socket: at(raw.admin.socket),
-            audit: broker_audit::Settings {
-                dir: at(raw.audit.dir),
-                wait_max: milliseconds("audit.wait-max-ms", raw.audit.wait_max_ms, 60_000)?,
-                queue_entries_max: raw.audit.queue_entries_max.max(1),
-            },
+            checkpoint_copies_dir: at(raw.audit.checkpoint_copies_dir.clone()),
+            audit: audit(raw.audit, folder)?,
             backends,
             cache_dir: at(raw.cache_dir),
             clock_jump_s_max: i64::from(raw.scheduler.clock_jump_s_max.max(60)),
-            client_cas: client_cas(raw.client_ca, folder)?,
+            ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
+            client_cas,
             keyvault: raw.front.keyvault.map(keyvault).transpose()?,
             limits: limits(&raw.limits)?,
             log: Log { json: raw.log.format == raw::LogFormat::Json, filter: raw.log.level },
@@ -130,8 +143,56 @@ impl Config {
                 cache_bytes_max: raw.store.cache_mib_max.clamp(1, 1 << 20) << 20,
             },
             tls: Tls { certificate: at(raw.tls.certificate), key: at(raw.tls.key) },
+            webhook: raw.webhook.map(|webhook| webhook_of(webhook, folder)).transpose()?,
         })
     }
+}
+
+fn audit(raw: raw::Audit, folder: &Path) -> Result<broker_audit::Settings> {
+    ensure!(
+        (1..=4096).contains(&raw.segment_mib_max),
+        "audit.segment-mib-max = {} must be 1 to 4096",
+        raw.segment_mib_max
+    );
+    ensure!(raw.checkpoint_entries_max > 0, "audit.checkpoint-entries-max must be at least 1");
+    ensure!(
+        (1..=3600).contains(&raw.checkpoint_s_max),
+        "audit.checkpoint-s-max = {} must be 1 to 3600",
+        raw.checkpoint_s_max
+    );
+    let mut sinks: Vec<broker_audit::SinkSettings> = Vec::new();
+    for raw::Sink::Syslog(sink) in raw.sink {
+        // It becomes a label of metrics.
+        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        ensure!(
+            !sink.name.is_empty() && sink.name.chars().all(plain),
+            "audit.sink.name {:?} must be lower-case letters, digits and hyphens",
+            sink.name
+        );
+        ensure!(sinks.iter().all(|other| other.name != sink.name), "audit.sink {} is there twice", sink.name);
+        ensure!(sink.queue_entries_max > 0, "audit.sink {}: queue-entries-max must be at least 1", sink.name);
+        ensure!(
+            sink.server_name.is_none() || sink.ca.is_some(),
+            "audit.sink {}: server-name is for TLS, which needs ca",
+            sink.name
+        );
+        sinks.push(broker_audit::SinkSettings {
+            name: sink.name,
+            address: sink.address,
+            ca: sink.ca.map(|path| folder.join(path)),
+            server_name: sink.server_name,
+            queue_entries_max: sink.queue_entries_max,
+        });
+    }
+    Ok(broker_audit::Settings {
+        dir: folder.join(raw.dir),
+        wait_max: milliseconds("audit.wait-max-ms", raw.wait_max_ms, 60_000)?,
+        queue_entries_max: raw.queue_entries_max.max(1),
+        segment_bytes_max: raw.segment_mib_max << 20,
+        checkpoint_entries_max: raw.checkpoint_entries_max,
+        checkpoint_age_max: Duration::from_secs(raw.checkpoint_s_max),
+        sinks,
+    })
 }
 
 fn plugins(raw: Vec<raw::Backend>, folder: &Path) -> Result<Vec<WasmPlugin>> {
@@ -140,7 +201,8 @@ fn plugins(raw: Vec<raw::Backend>, folder: &Path) -> Result<Vec<WasmPlugin>> {
     for raw::Backend::Wasm(backend) in raw {
         let name = BackendName::parse(&backend.name).context("backend.name")?;
         ensure!(plugins.iter().all(|other| other.name != name), "backend {name} is there twice");
-        let sha256 = backend.sha256.as_deref().map(digest).transpose().with_context(|| format!("backend {name}: sha256"))?;
+        let sha256 =
+            backend.sha256.as_deref().map(digest).transpose().with_context(|| format!("backend {name}: sha256"))?;
         let mut reveal = false;
         for grant in backend.grants {
             match grant {
@@ -164,7 +226,10 @@ fn client_cas(raw: Vec<raw::ClientCa>, folder: &Path) -> Result<Vec<CaFiles>> {
     let mut cas: Vec<CaFiles> = Vec::new();
     for ca in raw {
         let name = AnchorName::parse(&ca.name).context("client-ca.name")?;
-        ensure!(!RESERVED_ANCHORS.contains(&name.as_str()), "client-ca.name {name} has a meaning of its own; use another");
+        ensure!(
+            !RESERVED_ANCHORS.contains(&name.as_str()),
+            "client-ca.name {name} has a meaning of its own; use another"
+        );
         ensure!(cas.iter().all(|other| other.name != name), "client-ca {name} is there twice");
         cas.push(CaFiles {
             certificates: folder.join(ca.certificates),
@@ -187,7 +252,10 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
         let label = |label: &str| {
             !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
-        ensure!(suffix.split('.').all(label), "front.keyvault.host-suffixes: {suffix:?} must be lower-case labels with dots between");
+        ensure!(
+            suffix.split('.').all(label),
+            "front.keyvault.host-suffixes: {suffix:?} must be lower-case labels with dots between"
+        );
         host_suffixes.push(suffix);
     }
     let default_vault = raw.default_vault.map(|name| VaultName::parse(&name)).transpose();
@@ -209,6 +277,63 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
             connections_max: raw.connections_max.max(1),
             handshake_max: milliseconds("front.keyvault.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.keyvault.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
+        },
+    })
+}
+
+fn webhook_of(raw: raw::Webhook, folder: &Path) -> Result<crate::webhook::Settings> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let secret_file = folder.join(raw.secret_file);
+    let secret =
+        std::fs::read(&secret_file).with_context(|| format!("webhook.secret-file {}", secret_file.display()))?;
+    let roots = match raw.ca.map(|ca| folder.join(ca)) {
+        None => Vec::new(),
+        Some(ca) => CertificateDer::pem_file_iter(&ca)
+            .and_then(Iterator::collect)
+            .map_err(|error| anyhow::anyhow!("webhook.ca {}: {error}", ca.display()))?,
+    };
+    Ok(crate::webhook::Settings {
+        url: raw.url.parse().with_context(|| format!("webhook.url {:?}", raw.url))?,
+        secret: broker_core::secret::Secret::new(secret),
+        roots,
+    })
+}
+
+fn ekm_of(raw: raw::Ekm, client_cas: &[CaFiles]) -> Result<Ekm> {
+    let mut prefixes = BTreeMap::new();
+    for row in raw.prefixes {
+        let prefix = PathPrefix::parse(&row.prefix).with_context(|| format!("front.ekm.prefixes: {:?}", row.prefix))?;
+        let vault = VaultName::parse(&row.vault).with_context(|| format!("front.ekm.prefixes: {:?}", row.prefix))?;
+        let earlier = prefixes.insert(prefix, vault);
+        ensure!(earlier.is_none(), "front.ekm.prefixes: {:?} is there twice", row.prefix);
+    }
+    ensure!(!prefixes.is_empty(), "front.ekm.prefixes must name at least one prefix (\"\" is one) with its vault");
+    let mut principals = Vec::new();
+    for name in raw.principals {
+        let principal = Principal::parse(&name).with_context(|| format!("front.ekm.principals: {name:?}"))?;
+        // A name that no certificate can have would shut everyone out without a word.
+        let anchor = name.split('/').next().unwrap_or_default();
+        let comes_in = anchor == "pin" || client_cas.iter().any(|ca| ca.name.as_str() == anchor);
+        ensure!(comes_in, "front.ekm.principals: {name:?}, but no [[client-ca]] is called {anchor:?}");
+        principals.push(principal);
+    }
+    let names = ProxyNames {
+        proxy_vendor: raw.proxy_vendor,
+        proxy_name: raw.proxy_name,
+        ekm_vendor: raw.ekm_vendor,
+        ekm_product: raw.ekm_product,
+    };
+    Ok(Ekm {
+        listen: raw.listen,
+        prefixes,
+        principals,
+        names,
+        bounds: Bounds {
+            body_bytes_max: raw.body_bytes_max.clamp(1024, 16 << 20),
+            connections_max: raw.connections_max.max(1),
+            handshake_max: milliseconds("front.ekm.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
+            idle_max: milliseconds("front.ekm.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
     })
 }
@@ -259,6 +384,10 @@ version = 1
 socket = "admin.sock"
 [audit]
 dir = "audit"
+[[audit.sink]]
+type = "syslog"
+name = "siem"
+address = "siem.test:514"
 [store]
 path = "store.db"
 root-key = { file = "root.key" }
@@ -268,6 +397,10 @@ key = "server.key"
 [front.keyvault]
 listen = "127.0.0.1:0"
 host-suffixes = ["kv.test"]
+[front.ekm]
+listen = "127.0.0.1:0"
+prefixes = [{ prefix = "pool-a", vault = "vault1" }, { prefix = "", vault = "vault2" }]
+principals = ["corp/dns:pool-a.example"]
 [[client-ca]]
 name = "corp"
 certificates = "corp.pem"
@@ -301,11 +434,22 @@ file = "software.wasm"
             ("root-key = { file = \"root.key\" }", "root-key = {}", "exactly one of"),
             ("names-by = \"dns\"", "names-by = \"ip\"", "unknown variant"),
             ("file = \"software.wasm\"", "file = \"a\"\nsha256 = \"00\"", "not a SHA-256"),
+            ("prefix = \"pool-a\"", "prefix = \"/pool-a\"", "without a slash at either end"),
+            ("prefix = \"pool-a\"", "prefix = \"\"", "there twice"),
+            ("prefixes = [{", "prefixes = [] #", "at least one prefix"),
+            ("vault = \"vault2\"", "vault = \"V\"", "vault name"),
+            ("corp/dns:pool-a", "crop/dns:pool-a", "no [[client-ca]] is called \"crop\""),
+            ("corp/dns:pool-a", "corp/ip:pool-a", "front.ekm.principals"),
             ("dir = \"audit\"", "dir = \"audit\"\nwait-max-ms = 0", "audit.wait-max-ms"),
+            ("dir = \"audit\"", "dir = \"audit\"\nsegment-mib-max = 0", "audit.segment-mib-max"),
+            ("dir = \"audit\"", "dir = \"audit\"\ncheckpoint-s-max = 0", "audit.checkpoint-s-max"),
+            ("name = \"siem\"", "name = \"SIEM\"", "audit.sink.name"),
+            ("name = \"siem\"", "name = \"siem\"\nserver-name = \"x\"", "which needs ca"),
+            ("name = \"siem\"", "name = \"siem\"\nprotocol = \"udp\"", "protocol"),
         ] {
             let text = WHOLE.replace(from, to);
             assert_ne!(text, WHOLE, "{from}");
-            let error = format!("{:#}", check(&text).unwrap_err());
+            let error = format!("{:#}", check(&text).err().unwrap());
             assert!(error.contains(expected), "{to}: {error}");
         }
     }

@@ -1,33 +1,37 @@
-//! HTTP/1.1 on a known client's connection: bounded bodies in, the front's answers out.
+//! HTTP/1.1 on a known client's connection: bounded bodies in, a front's answers out, in time where it has a deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker_core::entry::Proof;
-use broker_core::refusal::Refusal;
-use broker_front_keyvault::{Answer, AskerSeed, Front, Label, Problem};
 use broker_identity::Session;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls_pki_types::UnixTime;
+use tokio::task::JoinHandle;
 
 use crate::assemble::request_id;
 use crate::config::Bounds;
+use crate::front::{Answered, Caller, HttpFront, Trouble};
 use crate::listen::{self, Known};
-use crate::metric::{Metrics, seconds};
+use crate::metric::{Metrics, seconds, stage};
 
 /// Most header lines of a request, and most bytes of its head.
 const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
+/// Most bytes of a body that are read and thrown away so that its refusal arrives: to a client that is still sending when
+/// the connection closes, it looks broken.
+const DRAINED_BYTES_MAX: u64 = 32 << 20;
+
 /// What every connection of a front needs.
-pub struct Serving {
-    pub front: Arc<Front>,
+pub struct Serving<F> {
+    pub front: Arc<F>,
     pub bounds: Bounds,
     pub metrics: Arc<Metrics>,
 }
@@ -46,7 +50,7 @@ impl Proof for LiveProof {
     }
 }
 
-impl Serving {
+impl<F: HttpFront> Serving<F> {
     /// Serves a connection until the client leaves, trust in it ends, or the broker stops.
     pub async fn connection(self: Arc<Self>, known: Known) {
         let Known { stream, peer, session, mut signals } = known;
@@ -57,14 +61,14 @@ impl Serving {
                 let (this, session, peer) = (Arc::clone(&this), Arc::clone(&session), Arc::clone(&peer_text));
                 async move {
                     let identity = session.recheck(UnixTime::now()).map_err(Distrusted)?;
-                    let seed = AskerSeed {
+                    let caller = Caller {
                         request: request_id(),
                         principal: identity.principal.clone(),
-                        fingerprint_sha256: Some(identity.fingerprint_sha256),
+                        fingerprint_sha256: identity.fingerprint_sha256,
                         peer: peer.to_string(),
-                        proof: Some(Arc::new(LiveProof(session)) as Arc<dyn Proof>),
+                        proof: Arc::new(LiveProof(session)),
                     };
-                    Ok::<_, Distrusted>(this.request(seed, request).await)
+                    Ok::<_, Distrusted>(this.request(caller, request).await)
                 }
             }
         });
@@ -99,49 +103,108 @@ impl Serving {
         }
     }
 
-    async fn request(&self, seed: AskerSeed, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn request(&self, caller: Caller, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let id = seed.request;
-        let body = match self.body(body).await {
+        let id = caller.request;
+        let body = match self.body(&head.headers, body).await {
             Ok(body) => body,
-            Err(problem) => return self.out(Front::refuse(id, &head.headers, &problem), Instant::now()),
+            Err(trouble) => return self.out(self.front.refuse(id, &head, &trouble), Instant::now()),
         };
         let began = Instant::now();
-        self.metrics.requests_in_flight.inc();
         // Detached: a caller who hangs up drops this future, and the deed goes on to its end and its audit entry.
         let deed = tokio::spawn({
-            let front = Arc::clone(&self.front);
+            let (front, under_way) = (Arc::clone(&self.front), UnderWay::begin(&self.metrics));
             let request = Request::from_parts(head.clone(), body);
-            async move { front.answer(seed, request).await }
+            stage::measured(async move {
+                let answer = front.answer(caller, request).await;
+                drop(under_way);
+                answer
+            })
         });
-        let answer = deed.await.unwrap_or_else(|error| {
-            self.metrics.panics.inc();
-            tracing::error!(request = %id, %error, "a bug on our side: the request's task panicked");
-            Front::refuse(id, &head.headers, &Problem::Refused(Refusal::Internal))
-        });
-        self.metrics.requests_in_flight.dec();
+        let answer = match in_time(F::ANSWER_MAX, deed).await {
+            Ok(answer) => answer,
+            Err(trouble) => {
+                match trouble {
+                    Trouble::Late => {
+                        tracing::warn!(request = %id, front = F::FRONT.word(), "not answered in time; the deed goes on")
+                    }
+                    _ => {
+                        tracing::error!(request = %id, front = F::FRONT.word(), "a bug on our side: the request's task panicked")
+                    }
+                }
+                self.front.refuse(id, &head, &trouble)
+            }
+        };
         self.out(answer, began)
     }
 
-    /// The whole body, within its limits of size and time.
-    async fn body(&self, body: Incoming) -> Result<Bytes, Problem> {
+    /// The whole body, within its limits of size and time. One that is too large is read to its end before it is refused,
+    /// unless that is far away or the client waits for leave to send it.
+    async fn body(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Trouble> {
         let most = self.bounds.body_bytes_max;
-        let read = Limited::new(body, most).collect();
+        let declared = body.size_hint().lower();
+        let waits = headers.contains_key(header::EXPECT);
+        if declared > DRAINED_BYTES_MAX || (waits && declared > most as u64) {
+            return Err(Trouble::BodyTooLarge { bytes_max: most });
+        }
+        let read = async {
+            let read = Limited::new(&mut body, most).collect().await;
+            if read.as_ref().is_err_and(|error| error.is::<LengthLimitError>()) {
+                drain(&mut body).await;
+            }
+            read
+        };
         match tokio::time::timeout(self.bounds.idle_max, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge { bytes_max: most }),
-            Ok(Err(_)) => {
-                let problem = "the body did not arrive whole".to_owned();
-                Err(Problem::Refused(Refusal::BadRequest { problem }))
-            }
-            Err(_) => Err(Problem::Timeout),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Trouble::BodyTooLarge { bytes_max: most }),
+            Ok(Err(_)) => Err(Trouble::BodyBroken),
+            Err(_) => Err(Trouble::Timeout),
         }
     }
 
-    fn out(&self, answer: Answer, began: Instant) -> Response<Full<Bytes>> {
-        let Answer { response, label: Label { operation, outcome, reason } } = answer;
-        self.metrics.requests.with_label_values(&["keyvault", operation, outcome.word(), reason]).inc();
-        self.metrics.request_seconds.with_label_values(&["keyvault", operation]).observe(seconds(began.elapsed()));
+    fn out(&self, answer: Answered, began: Instant) -> Response<Full<Bytes>> {
+        let (front, Answered { response, operation, outcome, reason }) = (F::FRONT.word(), answer);
+        self.metrics.requests.with_label_values(&[front, operation, outcome, reason]).inc();
+        self.metrics.request_seconds.with_label_values(&[front, operation]).observe(seconds(began.elapsed()));
         response.map(Full::new)
+    }
+}
+
+/// A deed's answer, unless it panics or the caller's patience ends first: then the deed goes on by itself.
+async fn in_time(most: Option<Duration>, deed: JoinHandle<Answered>) -> Result<Answered, Trouble> {
+    let ended = match most {
+        None => deed.await,
+        Some(most) => tokio::time::timeout(most, deed).await.map_err(|_late| Trouble::Late)?,
+    };
+    ended.map_err(|_panicked| Trouble::Bug)
+}
+
+/// Counts a deed for as long as it is under way, also when nobody waits for it any more.
+struct UnderWay(Arc<Metrics>);
+
+impl UnderWay {
+    fn begin(metrics: &Arc<Metrics>) -> Self {
+        metrics.requests_in_flight.inc();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.requests_in_flight.dec();
+        if std::thread::panicking() {
+            self.0.panics.inc();
+        }
+    }
+}
+
+/// Throws away what comes, to its end or to a limit.
+async fn drain(body: &mut Incoming) {
+    let mut drained = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        drained += frame.data_ref().map_or(0, Bytes::len) as u64;
+        if drained > DRAINED_BYTES_MAX {
+            return;
+        }
     }
 }

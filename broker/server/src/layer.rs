@@ -1,11 +1,12 @@
 //! Layers around ports: the same port, with something measured on the way.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::entry::Entry;
 use broker_core::grant::Permit;
+use broker_core::imported::ImportedKey;
 use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{
     AuditLog, AuditUnavailable, Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping,
@@ -15,7 +16,7 @@ use broker_core::refusal::Failure;
 use broker_core::secret::Secret;
 use broker_core::verb;
 
-use crate::metric::{Metrics, seconds};
+use crate::metric::{Metrics, seconds, stage};
 
 /// Counts and times what passes through.
 pub struct Metered<P: ?Sized> {
@@ -26,13 +27,15 @@ pub struct Metered<P: ?Sized> {
 
 impl<P: ?Sized> Metered<P> {
     pub fn new(name: BackendName, port: Arc<P>, metrics: Arc<Metrics>) -> Self {
+        metrics.begin_backend(name.as_str());
         Self { name, metrics, port }
     }
 
     fn note<T>(&self, operation: &str, began: Instant, result: Result<T, Failure>) -> Result<T, Failure> {
         let outcome = result.as_ref().err().map_or("ok", |failure| failure.refusal.word());
-        let name = self.name.as_str();
-        self.metrics.backend_seconds.with_label_values(&[name, operation]).observe(seconds(began.elapsed()));
+        let (name, spent) = (self.name.as_str(), began.elapsed());
+        stage::add_backend(spent);
+        self.metrics.backend_seconds.with_label_values(&[name, operation]).observe(seconds(spent));
         self.metrics.backend_calls.with_label_values(&[name, operation, outcome]).inc();
         result
     }
@@ -43,7 +46,12 @@ impl<P: Backend + ?Sized> Backend for Metered<P> {
         self.port.capabilities()
     }
 
-    fn generate_key(&self, permit: Making, version: KeyVersion, spec: KeySpec) -> Later<'_, Result<Generated, Failure>> {
+    fn generate_key(
+        &self,
+        permit: Making,
+        version: KeyVersion,
+        spec: KeySpec,
+    ) -> Later<'_, Result<Generated, Failure>> {
         Box::pin(async move {
             let began = Instant::now();
             self.note("generate-key", began, self.port.generate_key(permit, version, spec).await)
@@ -83,11 +91,11 @@ impl<P: Backend + ?Sized> Backend for Metered<P> {
         permit: Permit<verb::ImportKey>,
         version: KeyVersion,
         spec: KeySpec,
-        secret: Secret,
+        key: ImportedKey,
     ) -> Later<'_, Result<Generated, Failure>> {
         Box::pin(async move {
             let began = Instant::now();
-            self.note("import-key", began, self.port.import_key(permit, version, spec, secret).await)
+            self.note("import-key", began, self.port.import_key(permit, version, spec, key).await)
         })
     }
 
@@ -143,6 +151,10 @@ pub struct MeteredAudit {
 impl AuditLog for MeteredAudit {
     fn record(&self, entry: Entry) -> Later<'_, Result<(), AuditUnavailable>> {
         Box::pin(async move {
+            if let Some(decision) = stage::take_decision(Duration::from_micros(entry.duration_us)) {
+                let front = entry.asker.front.word();
+                self.metrics.authorise_seconds.with_label_values(&[front]).observe(seconds(decision));
+            }
             let began = Instant::now();
             let result = self.log.record(entry).await;
             self.metrics.audit_seconds.with_label_values::<&str>(&[]).observe(seconds(began.elapsed()));

@@ -3,8 +3,10 @@
 
 mod admin;
 mod assemble;
+mod audit;
 mod cli;
 mod config;
+mod front;
 mod http;
 mod layer;
 mod listen;
@@ -14,6 +16,7 @@ mod reload;
 mod root;
 mod serve;
 mod task;
+mod webhook;
 
 fn main() -> std::process::ExitCode {
     cli::run()

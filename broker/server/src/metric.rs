@@ -1,10 +1,13 @@
 //! The metrics. Labels come from closed lists only; never a principal, a vault or a key name.
 
+pub mod stage;
+mod zero;
+
 use std::time::Duration;
 
 use anyhow::Result;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
@@ -17,25 +20,37 @@ pub struct Metrics {
     pub requests: IntCounterVec,
     pub request_seconds: HistogramVec,
     pub requests_in_flight: IntGauge,
+    pub authorise_seconds: HistogramVec,
     pub backend_calls: IntCounterVec,
     pub backend_seconds: HistogramVec,
     pub backend_healthy: IntGaugeVec,
     pub plugin_events: IntCounterVec,
+    pub plugin_calls_in_flight: IntGaugeVec,
     pub handshakes: IntCounterVec,
     pub client_denials: IntCounterVec,
     pub connections: IntGauge,
     pub panics: IntCounter,
     pub reloads: IntCounterVec,
+    pub keys: IntGaugeVec,
+    pub store_records: IntGaugeVec,
     pub certificate_expiry_seconds: GaugeVec,
+    pub audit_failing: IntGauge,
     pub audit_entries: IntCounter,
     pub audit_syncs: IntCounter,
     pub audit_failures: IntCounter,
     pub audit_waiting: IntGauge,
+    pub audit_unvouched: IntGauge,
+    pub audit_checkpoint_age_seconds: Gauge,
+    pub audit_sink_connected: IntGaugeVec,
+    pub audit_sink_entries: IntCounterVec,
+    pub audit_sink_waiting: IntGaugeVec,
     pub audit_seconds: HistogramVec,
     pub clock_suspended: IntGauge,
     pub deeds: IntCounterVec,
     pub deeds_due: IntGauge,
+    pub deeds_next: IntGaugeVec,
     pub store_bytes: IntGauge,
+    pub webhook_notices: IntCounterVec,
 }
 
 impl Metrics {
@@ -45,33 +60,101 @@ impl Metrics {
         let registry = Registry::new();
         let make = Make { registry: &registry };
         let metrics = Self {
-            requests: make.counters("requests_total", "requests answered", &["front", "operation", "outcome", "reason"])?,
-            request_seconds: make.histograms("request_seconds", "from the request's last byte to its answer", &["front", "operation"])?,
+            requests: make.counters(
+                "requests_total",
+                "requests answered",
+                &["front", "operation", "outcome", "reason"],
+            )?,
+            request_seconds: make.histograms(
+                "request_seconds",
+                "from the request's last byte to its answer",
+                &["front", "operation"],
+            )?,
             requests_in_flight: make.gauge("requests_in_flight", "requests under way")?,
-            backend_calls: make.counters("backend_calls_total", "calls of backends", &["backend", "operation", "outcome"])?,
+            authorise_seconds: make.histograms(
+                "authorise_seconds",
+                "from a request's beginning to its decision: permit, key, checks; without the backend",
+                &["front"],
+            )?,
+            backend_calls: make.counters(
+                "backend_calls_total",
+                "calls of backends",
+                &["backend", "operation", "outcome"],
+            )?,
             backend_seconds: make.histograms("backend_seconds", "time in a backend", &["backend", "operation"])?,
             backend_healthy: make.gauges("backend_healthy", "1 when the last self test passed", &["backend"])?,
-            plugin_events: make.counters("plugin_events_total", "what plugins were stopped for, and how often they were called", &["backend", "event"])?,
+            plugin_events: make.counters(
+                "plugin_events_total",
+                "what plugins were stopped for, and how often they were called",
+                &["backend", "event"],
+            )?,
+            plugin_calls_in_flight: make.gauges(
+                "plugin_calls_in_flight",
+                "calls of a plugin under way",
+                &["backend"],
+            )?,
             handshakes: make.counters("tls_handshakes_total", "TLS handshakes by outcome", &["front", "outcome"])?,
-            client_denials: make.counters("client_denials_total", "client certificates refused, by reason", &["reason"])?,
+            client_denials: make.counters(
+                "client_denials_total",
+                "client certificates refused, by reason",
+                &["reason"],
+            )?,
             connections: make.gauge("connections", "open TLS connections")?,
             panics: make.counter("panics_total", "bugs caught at a task's edge")?,
             reloads: make.counters("reloads_total", "reloads of certificates, CAs and CRLs", &["outcome"])?,
-            certificate_expiry_seconds: make.instants("certificate_expiry_timestamp_seconds", "when a certificate or CRL runs out", &["kind", "name"])?,
+            keys: make.gauges("keys", "keys by state; a deleted one can still be recovered", &["state"])?,
+            store_records: make.gauges("store_records", "records in the store that are no keys", &["kind"])?,
+            certificate_expiry_seconds: make.instants(
+                "certificate_expiry_timestamp_seconds",
+                "when a certificate or CRL runs out",
+                &["kind", "name"],
+            )?,
+            audit_failing: make
+                .gauge("audit_failing", "1 while the audit log cannot be written, and nothing is served")?,
             audit_entries: make.counter("audit_entries_total", "audit entries made durable")?,
             audit_syncs: make.counter("audit_syncs_total", "syncs that made them durable")?,
             audit_failures: make.counter("audit_failures_total", "batches of entries that could not be written")?,
             audit_waiting: make.gauge("audit_waiting_entries", "entries waiting to be durable")?,
+            audit_unvouched: make
+                .gauge("audit_unvouched_entries", "entries that no signed checkpoint vouches for yet")?,
+            audit_checkpoint_age_seconds: make.instant(
+                "audit_checkpoint_age_seconds",
+                "for how long there have been such entries; 0 while there are none",
+            )?,
+            audit_sink_connected: make.gauges("audit_sink_connected", "1 while a sink is connected", &["sink"])?,
+            audit_sink_entries: make.counters(
+                "audit_sink_entries_total",
+                "copies of audit entries for a sink",
+                &["sink", "outcome"],
+            )?,
+            audit_sink_waiting: make.gauges("audit_sink_waiting_entries", "how far a sink lags behind", &["sink"])?,
             audit_seconds: make.histograms("audit_seconds", "from an entry's hand-over to its being durable", &[])?,
-            clock_suspended: make.gauge("clock_suspended", "1 while a jump of the clock suspends purge and rotation")?,
-            deeds: make.counters("scheduled_deeds_total", "rotations, purges and notices carried out by policy", &["deed", "outcome"])?,
-            deeds_due: make.gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
+            clock_suspended: make
+                .gauge("clock_suspended", "1 while a jump of the clock suspends purge and rotation")?,
+            deeds: make.counters(
+                "scheduled_deeds_total",
+                "rotations, purges and notices carried out by policy",
+                &["deed", "outcome"],
+            )?,
+            deeds_due: make
+                .gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
+            deeds_next: make.gauges(
+                "scheduled_next_timestamp_seconds",
+                "when the next deed of a kind is due; 0: none is planned",
+                &["deed"],
+            )?,
+            webhook_notices: make.counters(
+                "webhook_notices_total",
+                "notices to the web hook, by what became of them",
+                &["outcome"],
+            )?,
             store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
             registry: registry.clone(),
         };
         let build = make.gauges("build_info", "always 1; the version is a label", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        metrics.begin();
         Ok(metrics)
     }
 
@@ -119,6 +202,12 @@ impl Make<'_> {
 
     fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {
         let made = IntCounter::new(format!("keybroker_{name}"), help)?;
+        self.registry.register(Box::new(made.clone()))?;
+        Ok(made)
+    }
+
+    fn instant(&self, name: &str, help: &str) -> Result<Gauge> {
+        let made = Gauge::new(format!("keybroker_{name}"), help)?;
         self.registry.register(Box::new(made.clone()))?;
         Ok(made)
     }

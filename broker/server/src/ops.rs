@@ -61,7 +61,9 @@ fn page(pages: &dyn Pages, request: &Request<Incoming>) -> Result<Response<Full<
             [] => (StatusCode::OK, "text/plain", "ready\n".to_owned()),
             reasons => (StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("not ready: {}\n", reasons.join("; "))),
         },
-        (&Method::GET, _) => (StatusCode::NOT_FOUND, "text/plain", "there are /metrics, /healthz and /readyz\n".to_owned()),
+        (&Method::GET, _) => {
+            (StatusCode::NOT_FOUND, "text/plain", "there are /metrics, /healthz and /readyz\n".to_owned())
+        }
         _ => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET only\n".to_owned()),
     };
     Response::builder().status(status).header("content-type", kind).body(Full::new(Bytes::from(text)))

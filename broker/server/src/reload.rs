@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use broker_core::vault::Pin;
 use broker_identity::{CaFiles, CaSpec, LiveTrust, ServerCertificate, ServerIdentity, Standing, Trust, TrustSpec};
 use rustls_pki_types::UnixTime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use crate::config::{Config, Tls};
@@ -41,7 +41,11 @@ impl Reloader {
     ///
     /// # Errors
     /// A file that cannot be read or makes no sense, by name.
-    pub fn start(config: &mut Config, pins: Vec<Arc<Pin>>, metrics: Arc<Metrics>) -> Result<(Self, watch::Receiver<u64>)> {
+    pub fn start(
+        config: &mut Config,
+        pins: Vec<Arc<Pin>>,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, watch::Receiver<u64>)> {
         let files = Files {
             client_cas: std::mem::take(&mut config.client_cas),
             tls: Tls { certificate: config.tls.certificate.clone(), key: config.tls.key.clone() },
@@ -122,9 +126,13 @@ impl Reloader {
         self.trust_changed.send_replace(generation);
     }
 
-    /// Looks at intervals and on SIGHUP until the broker stops.
-    pub async fn run(self: Arc<Self>, every: std::time::Duration, mut stopping: watch::Receiver<bool>) -> Result<()> {
-        let mut hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
+    /// Looks at intervals and on SIGHUP (`hangup`) until the broker stops.
+    pub async fn run(
+        self: Arc<Self>,
+        mut hangup: Signal,
+        every: std::time::Duration,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<()> {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -152,8 +160,12 @@ impl Files {
         let certificate = ServerCertificate::load(&self.tls.certificate, &self.tls.key)?;
         match certificate.standing(UnixTime::now()) {
             Standing::Valid => {}
-            Standing::Expired => tracing::warn!(file = %self.tls.certificate.display(), "the server certificate has expired; clients will refuse it"),
-            Standing::NotYetValid => tracing::warn!(file = %self.tls.certificate.display(), "the server certificate is not valid yet; clients will refuse it"),
+            Standing::Expired => {
+                tracing::warn!(file = %self.tls.certificate.display(), "the server certificate has expired; clients will refuse it")
+            }
+            Standing::NotYetValid => {
+                tracing::warn!(file = %self.tls.certificate.display(), "the server certificate is not valid yet; clients will refuse it")
+            }
         }
         Ok(certificate)
     }
@@ -161,7 +173,8 @@ impl Files {
     /// SHA-256 over every file, each with its length.
     fn digest(&self) -> Result<[u8; 32]> {
         let mut digest = broker_crypto::digest::Sha256::new();
-        let cas = self.client_cas.iter().flat_map(|ca| std::iter::once(&ca.certificates).chain(ca.crls.iter().flatten()));
+        let cas =
+            self.client_cas.iter().flat_map(|ca| std::iter::once(&ca.certificates).chain(ca.crls.iter().flatten()));
         let paths: Vec<&PathBuf> = [&self.tls.certificate, &self.tls.key].into_iter().chain(cas).collect();
         for path in paths {
             let bytes = zeroize::Zeroizing::new(std::fs::read(path).with_context(|| path.display().to_string())?);

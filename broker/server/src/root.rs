@@ -35,14 +35,16 @@ fn read(root_key: &RootKey) -> Result<Root> {
     match root_key {
         RootKey::File(path) => Ok(Root::read_file(path)?),
         RootKey::PassphraseEnvironment(variable) => {
-            let mut text = std::env::var(variable)
-                .with_context(|| format!("the store's passphrase is expected in the environment variable {variable}"))?;
+            let mut text = std::env::var(variable).with_context(|| {
+                format!("the store's passphrase is expected in the environment variable {variable}")
+            })?;
             let passphrase = passphrase(text.as_bytes());
             text.zeroize();
             passphrase
         }
         RootKey::PassphraseFile(path) => {
-            let text = Zeroizing::new(std::fs::read(path).with_context(|| format!("passphrase file {}", path.display()))?);
+            let text =
+                Zeroizing::new(std::fs::read(path).with_context(|| format!("passphrase file {}", path.display()))?);
             passphrase(&text).with_context(|| format!("passphrase file {}", path.display()))
         }
     }

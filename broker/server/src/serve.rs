@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use broker_core::port::Backend as _;
-use broker_front_keyvault::{Front, Settings};
-use broker_identity::LiveTls;
+use broker_front_ekm as ekm;
+use broker_front_keyvault as keyvault;
+use broker_identity::{LiveTls, Offer};
 use rustls::time_provider::DefaultTimeProvider;
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{Desk, Door};
 use crate::assemble::{Assembly, assemble};
-use crate::config::{Config, Keyvault, Log};
+use crate::config::{Bounds, Config, Ekm, Keyvault, Log};
+use crate::front::HttpFront;
 use crate::http::Serving;
 use crate::listen::{Listener, Signals, bind};
 use crate::ops::{self, Pages};
@@ -29,6 +32,8 @@ const HEALTH_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ekm: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keyvault: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,14 +48,21 @@ struct Ready {
 pub fn run(path: &Path) -> Result<()> {
     let mut config = Config::read(path)?;
     log_to_stderr(&config.log)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&mut config))
+    // Guests that loop yield each millisecond; sockets must be looked at between a few such turns.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().event_interval(7).build()?.block_on(serve(&mut config))
 }
 
 async fn serve(config: &mut Config) -> Result<()> {
-    let assembly = assemble(config).await?;
+    let client_cas = config.client_cas.iter().map(|ca| ca.name.to_string()).collect();
+    let mut assembly = assemble(config).await?;
     let (stop, stopping) = watch::channel(false);
     let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
     // Every door is bound before the first one opens.
+    let ekm = match config.ekm.take() {
+        Some(ekm) => Some((bind("front.ekm", ekm.listen)?, ekm)),
+        None => None,
+    };
     let keyvault = match config.keyvault.take() {
         Some(keyvault) => Some((bind("front.keyvault", keyvault.listen)?, keyvault)),
         None => None,
@@ -59,19 +71,26 @@ async fn serve(config: &mut Config) -> Result<()> {
     let door = Door::bind(&config.admin_socket)?;
     let ready = Ready {
         ready: true,
+        ekm: ekm.as_ref().map(|(tcp, _)| tcp.local_addr()).transpose()?,
         keyvault: keyvault.as_ref().map(|(tcp, _)| tcp.local_addr()).transpose()?,
-        metrics: metrics.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?,
+        metrics: metrics.as_ref().map(TcpListener::local_addr).transpose()?,
         pid: std::process::id(),
     };
     let mut tasks = tokio::task::JoinSet::new();
-    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard) };
+    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard), client_cas };
     tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
     if let Some(tcp) = metrics {
         tasks.spawn(ops::run(tcp, Arc::new(OpsPages::of(&assembly)), stopping.clone()));
     }
+    if let Some((tcp, ekm)) = ekm {
+        tasks.spawn(open_ekm(&assembly, tcp, ekm, signals.clone())?);
+    }
     if let Some((tcp, keyvault)) = keyvault {
         tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals)?);
+    }
+    if let Some((hook, notices)) = assembly.hook.take() {
+        tasks.spawn(hook.run(notices, stopping.clone()));
     }
     let scheduler = Scheduler {
         broker: Arc::clone(&assembly.broker),
@@ -81,9 +100,12 @@ async fn serve(config: &mut Config) -> Result<()> {
         every: config.scheduler_every,
     };
     tasks.spawn(scheduler.run(stopping.clone()));
-    let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(config.reload_check, stopping));
+    // Signals are heard before anyone is told that we serve: whoever starts us may send one at once.
+    let hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
+    let mut stops = Stops::hear()?;
+    let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(hangup, config.reload_check, stopping));
     announce(&ready)?;
-    wait_for_stop().await?;
+    stops.one().await;
     tracing::info!("stopping");
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
@@ -91,44 +113,71 @@ async fn serve(config: &mut Config) -> Result<()> {
     Ok(())
 }
 
+fn open_ekm(
+    assembly: &Assembly,
+    tcp: TcpListener,
+    ekm: Ekm,
+    signals: Signals,
+) -> Result<impl Future<Output = ()> + Send + use<>> {
+    let settings = ekm::Settings {
+        prefixes: ekm.prefixes,
+        principals: ekm.principals,
+        names: ekm.names,
+        body_bytes_max: ekm.bounds.body_bytes_max,
+    };
+    let front = ekm::Front::new(Arc::clone(&assembly.broker), settings);
+    open(assembly, tcp, Offer::Tls13AesGcm, ekm.bounds, front, signals)
+}
+
 fn open_keyvault(
     assembly: &Assembly,
-    tcp: tokio::net::TcpListener,
+    tcp: TcpListener,
     keyvault: Keyvault,
     signals: Signals,
 ) -> Result<impl Future<Output = ()> + Send + use<>> {
-    let reloader = &assembly.reloader;
-    let tls = LiveTls::new(
-        Arc::clone(&reloader.trust),
-        Arc::clone(&reloader.server),
-        &[b"http/1.1"],
-        Arc::new(DefaultTimeProvider),
-    )?;
-    let listener = Listener {
-        front: "keyvault",
-        tcp,
-        tls: Arc::new(tls),
-        trust: Arc::clone(&reloader.trust),
-        bounds: keyvault.bounds,
-        metrics: Arc::clone(&assembly.metrics),
-        signals,
-    };
-    let settings = Settings {
+    let settings = keyvault::Settings {
         host_suffixes: keyvault.host_suffixes,
         default_vault: keyvault.default_vault,
         tenant: keyvault.tenant,
         body_bytes_max: keyvault.bounds.body_bytes_max,
     };
-    let serving = Arc::new(Serving {
-        front: Arc::new(Front::new(Arc::clone(&assembly.broker), settings)),
-        bounds: keyvault.bounds,
+    let front = keyvault::Front::new(Arc::clone(&assembly.broker), settings);
+    open(assembly, tcp, Offer::Broad, keyvault.bounds, front, signals)
+}
+
+/// A front behind its listener.
+fn open<F: HttpFront>(
+    assembly: &Assembly,
+    tcp: TcpListener,
+    offer: Offer,
+    bounds: Bounds,
+    front: F,
+    signals: Signals,
+) -> Result<impl Future<Output = ()> + Send + use<F>> {
+    assembly.metrics.begin_front(F::FRONT.word(), &F::operations());
+    let reloader = &assembly.reloader;
+    let tls = LiveTls::new(
+        Arc::clone(&reloader.trust),
+        Arc::clone(&reloader.server),
+        &[b"http/1.1"],
+        offer,
+        Arc::new(DefaultTimeProvider),
+    )?;
+    let listener = Listener {
+        front: F::FRONT.word(),
+        tcp,
+        tls: Arc::new(tls),
+        trust: Arc::clone(&reloader.trust),
+        bounds,
         metrics: Arc::clone(&assembly.metrics),
-    });
+        signals,
+    };
+    let serving = Arc::new(Serving { front: Arc::new(front), bounds, metrics: Arc::clone(&assembly.metrics) });
     Ok(listener.run(move |known| Arc::clone(&serving).connection(known)))
 }
 
 fn announce(ready: &Ready) -> Result<()> {
-    tracing::info!(keyvault = ?ready.keyvault, metrics = ?ready.metrics, "ready");
+    tracing::info!(ekm = ?ready.ekm, keyvault = ?ready.keyvault, metrics = ?ready.metrics, "ready");
     let mut line = serde_json::to_string(ready)?;
     line.push('\n');
     let mut stdout = std::io::stdout();
@@ -137,14 +186,24 @@ fn announce(ready: &Ready) -> Result<()> {
     Ok(())
 }
 
-async fn wait_for_stop() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end the broker in order.
+struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stops {
+    fn hear() -> Result<Self> {
+        let interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate()).context("SIGTERM")? })
     }
-    Ok(())
+
+    async fn one(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn log_to_stderr(log: &Log) -> Result<()> {
@@ -190,6 +249,8 @@ async fn watch_health(health: Health, mut stopping: watch::Receiver<bool>) {
 
 /// What /metrics and /readyz are made of.
 struct OpsPages {
+    /// One scrape at a time: two would raise a counter by the same events, or see a gauge that the other is replacing.
+    gathering: std::sync::Mutex<()>,
     audit: Arc<broker_audit::FileAudit>,
     metrics: Arc<crate::metric::Metrics>,
     plugins: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
@@ -200,6 +261,7 @@ struct OpsPages {
 impl OpsPages {
     fn of(assembly: &Assembly) -> Self {
         Self {
+            gathering: std::sync::Mutex::new(()),
             audit: Arc::clone(&assembly.audit),
             metrics: Arc::clone(&assembly.metrics),
             plugins: Health::of(assembly).backends,
@@ -215,9 +277,24 @@ impl OpsPages {
         raise(&self.metrics.audit_entries, audit.entries);
         raise(&self.metrics.audit_syncs, audit.syncs);
         raise(&self.metrics.audit_failures, audit.failures);
+        self.metrics.audit_failing.set(i64::from(audit.failing));
         self.metrics.audit_waiting.set(i64::try_from(audit.waiting).unwrap_or(i64::MAX));
+        self.metrics.audit_unvouched.set(i64::try_from(audit.unvouched).unwrap_or(i64::MAX));
+        self.metrics.audit_checkpoint_age_seconds.set(audit.unvouched_for.as_secs_f64());
+        for sink in &audit.sinks {
+            let name = sink.name.as_str();
+            raise(&self.metrics.audit_sink_entries.with_label_values(&[name, "dropped"]), sink.dropped);
+            raise(&self.metrics.audit_sink_entries.with_label_values(&[name, "sent"]), sink.sent);
+            self.metrics.audit_sink_connected.with_label_values(&[name]).set(i64::from(sink.connected));
+            self.metrics
+                .audit_sink_waiting
+                .with_label_values(&[name])
+                .set(i64::try_from(sink.waiting).unwrap_or(i64::MAX));
+        }
         for (name, plugin) in &self.plugins {
             let counts = plugin.counters().read();
+            let under_way = i64::try_from(counts.in_flight).unwrap_or(i64::MAX);
+            self.metrics.plugin_calls_in_flight.with_label_values(&[name]).set(under_way);
             for (event, count) in [
                 ("busy", counts.busy),
                 ("call", counts.calls),
@@ -241,12 +318,30 @@ impl OpsPages {
             expiry.with_label_values(&[row.kind.word(), row.name.as_str()]).set(instant(row.not_after_s));
         }
         let stats = self.store.stats();
+        self.count_records(&stats.counts);
         self.metrics.store_bytes.set(i64::try_from(stats.file_bytes).unwrap_or(i64::MAX));
+    }
+}
+
+impl OpsPages {
+    fn count_records(&self, counts: &broker_store_sqlite::Counts) {
+        let set = |gauge: &prometheus::IntGaugeVec, word, count| {
+            gauge.with_label_values(&[word]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        for (state, count) in [("deleted", counts.deleted_keys), ("live", counts.live_keys)] {
+            set(&self.metrics.keys, state, count);
+        }
+        for (kind, count) in
+            [("grant", counts.grants), ("material", counts.materials), ("pin", counts.pins), ("vault", counts.vaults)]
+        {
+            set(&self.metrics.store_records, kind, count);
+        }
     }
 }
 
 impl Pages for OpsPages {
     fn metrics(&self) -> String {
+        let _alone = self.gathering.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.gather();
         self.metrics.text().unwrap_or_else(|error| {
             tracing::error!(%error, "the metrics could not be written");

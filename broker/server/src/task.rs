@@ -22,6 +22,9 @@ use crate::metric::Metrics;
 
 /// Most deeds of one round; the next round goes on where it ended.
 const DEEDS_MAX: usize = 256;
+/// How many of the keys that wait for something are looked at, the first due first, to foresee what comes next. A kind that
+/// is not among them is no sooner than they are.
+const FORESEEN_MAX: usize = 4096;
 /// How long a deed that failed is left alone, at first and at most.
 const PAUSE_MIN: Duration = Duration::from_secs(30);
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
@@ -52,14 +55,36 @@ impl Scheduler {
             if let Err(failure) = self.round(&mut pauses).await {
                 tracing::error!(%failure, "the scheduler could not look at what is due");
             }
+            if let Err(failure) = self.foresee().await {
+                tracing::warn!(%failure, "the scheduler could not look at what will be due");
+            }
         }
+    }
+
+    /// Says in the metrics when the next deed of each kind is due.
+    async fn foresee(&self) -> Result<(), Failure> {
+        let (mut notify, mut purge, mut rotate) = (None, None, None);
+        let waiting = self.broker.due(i64::MAX, FORESEEN_MAX).await?;
+        for (when_s, due) in waiting.iter().filter_map(|record| record.next_due()) {
+            let next = match due {
+                Due::Notify => &mut notify,
+                Due::Purge => &mut purge,
+                Due::Rotate => &mut rotate,
+            };
+            next.get_or_insert(when_s);
+        }
+        for (word, next) in [("notify", notify), ("purge", purge), ("rotate", rotate)] {
+            self.metrics.deeds_next.with_label_values(&[word]).set(next.unwrap_or(0));
+        }
+        Ok(())
     }
 
     async fn round(&self, pauses: &mut Pauses) -> Result<(), Failure> {
         let now_s = i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX);
         let watched = self.guard.look(&self.broker, now_s).await?;
         self.metrics.clock_suspended.set(i64::from(!watched));
-        let due = self.broker.due(now_s, DEEDS_MAX).await?;
+        // Those that are being left alone come first in the list, and must not keep the others out of it.
+        let due = self.broker.due(now_s, DEEDS_MAX + pauses.len()).await?;
         self.metrics.deeds_due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
         if !watched {
             return Ok(());
@@ -152,8 +177,14 @@ impl ClockGuard {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let elapsed_s = i64::try_from(state.seen.elapsed().as_secs()).unwrap_or(i64::MAX);
             let expected_s = state.mark_s.map(|mark_s| mark_s.saturating_add(elapsed_s));
-            if expected_s.is_some_and(|expected_s| now_s > expected_s.saturating_add(self.jump_s_max)) && !state.suspended {
-                tracing::error!(now_s, expected_s, "the clock jumped forward; purge and rotation are suspended until `keybroker clock accept`");
+            if expected_s.is_some_and(|expected_s| now_s > expected_s.saturating_add(self.jump_s_max))
+                && !state.suspended
+            {
+                tracing::error!(
+                    now_s,
+                    expected_s,
+                    "the clock jumped forward; purge and rotation are suspended until `keybroker clock accept`"
+                );
                 state.suspended = true;
             }
             let keep = !state.suspended && state.mark_s.is_none_or(|mark_s| now_s > mark_s);
@@ -175,5 +206,156 @@ impl ClockGuard {
         let suspended = state.suspended;
         *state = GuardState { mark_s: Some(now_s), seen: Instant::now(), suspended: false };
         suspended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use broker_core::algorithm::KeySpec;
+    use broker_core::entry::Phase;
+    use broker_core::rotation::{LifetimeAction, Period, RotationPolicy, Trigger};
+    use broker_core::verb::Operation;
+    use broker_testkit::{Bench, key_name, run};
+
+    use super::*;
+
+    const DAY_S: u64 = 86_400;
+
+    /// A scheduler on a bench whose clock the test sets; `jump_s_max` is how far it may be set at once.
+    fn scheduler(bench: &Bench, jump_s_max: i64) -> Scheduler {
+        Scheduler {
+            broker: Arc::clone(&bench.broker),
+            clock: Arc::clone(&bench.clock) as Arc<dyn Clock>,
+            guard: Arc::new(ClockGuard::new(jump_s_max, None)),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            every: Duration::from_secs(1),
+        }
+    }
+
+    fn policed(bench: &Bench, key: &str, actions: &[(&str, bool, LifetimeAction)], expiry: Option<&str>) {
+        bench.make_key(key, KeySpec::Oct256);
+        let actions = actions.iter().map(|(period, before_expiry, action)| {
+            let period = Period::parse(period).unwrap();
+            (if *before_expiry { Trigger::BeforeExpiry(period) } else { Trigger::AfterCreate(period) }, *action)
+        });
+        let expiry = expiry.map(|text| Period::parse(text).unwrap());
+        let policy = RotationPolicy { actions: actions.collect(), expiry, created_s: 0, updated_s: 0 };
+        run(bench.broker.set_rotation_policy(&bench.admin(), bench.vault(), key_name(key), policy)).unwrap();
+    }
+
+    fn versions(bench: &Bench, key: &str) -> usize {
+        let page = run(bench.broker.list_versions(&bench.admin(), bench.vault(), key_name(key), None, 100)).unwrap();
+        page.items.len()
+    }
+
+    /// How often the broker itself did this, by its audit.
+    fn done(bench: &Bench, operation: Operation) -> usize {
+        let ours = |entry: &&broker_core::entry::Entry| {
+            entry.operation == operation
+                && entry.phase == Phase::Outcome
+                && entry.asker.principal.as_str().starts_with("system/")
+        };
+        bench.audit.entries().iter().filter(ours).count()
+    }
+
+    #[test]
+    fn a_policy_rotates_when_it_is_due_and_not_before() {
+        let bench = Bench::new();
+        policed(&bench, "k", &[("P90D", false, LifetimeAction::Rotate)], Some("P2Y"));
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        bench.clock.advance_s(90 * DAY_S - 1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(versions(&bench, "k"), 1);
+        bench.clock.advance_s(1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!((versions(&bench, "k"), done(&bench, Operation::RotateKey)), (2, 1));
+        let latest = run(bench.broker.get_key(&bench.admin(), bench.vault(), key_name("k"), None)).unwrap();
+        assert_eq!(latest.version.expires_s, Some(Period { months: 24, days: 0 }.after(bench.clock.now_s())));
+    }
+
+    #[test]
+    fn a_notice_is_given_once_a_version() {
+        let bench = Bench::new();
+        policed(&bench, "k", &[("P30D", true, LifetimeAction::Notify)], Some("P90D"));
+        run(bench.broker.rotate_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        for _ in 0..3 {
+            bench.clock.advance_s(30 * DAY_S);
+            run(scheduler.round(&mut pauses)).unwrap();
+        }
+        assert_eq!(done(&bench, Operation::NotifyKey), 1);
+        run(bench.broker.rotate_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        bench.clock.advance_s(61 * DAY_S);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(done(&bench, Operation::NotifyKey), 2);
+    }
+
+    #[test]
+    fn what_was_deleted_is_purged_when_its_time_has_come() {
+        let bench = Bench::new();
+        bench.make_key("k", KeySpec::Oct256);
+        run(bench.broker.delete_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        let deleted = || run(bench.broker.get_deleted_key(&bench.admin(), bench.vault(), key_name("k")));
+        bench.clock.advance_s(90 * DAY_S - 1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert!(deleted().is_ok());
+        bench.clock.advance_s(1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert!(matches!(deleted(), Err(Refusal::KeyNotFound { .. })));
+        assert_eq!(done(&bench, Operation::PurgeKey), 1);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_forward_destroys_nothing_until_it_is_accepted() {
+        let bench = Bench::new();
+        bench.make_key("k", KeySpec::Oct256);
+        run(bench.broker.delete_key(&bench.admin(), bench.vault(), key_name("k"))).unwrap();
+        let (scheduler, mut pauses) = (scheduler(&bench, 3600), Pauses::new());
+        run(scheduler.round(&mut pauses)).unwrap();
+        bench.clock.advance_s(91 * DAY_S);
+        for _ in 0..3 {
+            run(scheduler.round(&mut pauses)).unwrap();
+        }
+        assert_eq!((done(&bench, Operation::PurgeKey), scheduler.metrics.clock_suspended.get()), (0, 1));
+        // Only who manages the broker may say that the clock is right.
+        let stranger = broker_testkit::asker("corp/dns:stranger");
+        assert!(run(bench.broker.accept_clock(&stranger, |now_s| scheduler.guard.accept(now_s))).is_err());
+        assert!(run(bench.broker.accept_clock(&bench.admin(), |now_s| scheduler.guard.accept(now_s))).unwrap());
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!((done(&bench, Operation::PurgeKey), scheduler.metrics.clock_suspended.get()), (1, 0));
+    }
+
+    #[test]
+    fn a_clock_set_back_stops_deeds_and_the_floor_holds() {
+        let bench = Bench::new();
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        run(scheduler.round(&mut pauses)).unwrap();
+        let mark_s = bench.clock.now_s();
+        assert_eq!(scheduler.guard.floor_ms().load(Ordering::Relaxed), milliseconds(mark_s));
+        bench.clock.set_s(u64::try_from(mark_s).unwrap() - 1);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(scheduler.metrics.clock_suspended.get(), 1);
+        // The mark survives a restart.
+        let again = ClockGuard::new(3600, Some(&mark_s.to_be_bytes()));
+        assert_eq!(again.floor_ms().load(Ordering::Relaxed), milliseconds(mark_s));
+    }
+
+    #[test]
+    fn a_deed_that_fails_is_left_alone_for_a_while_and_others_go_on() {
+        let bench = Bench::new();
+        for key in ["a", "b"] {
+            policed(&bench, key, &[("P7D", false, LifetimeAction::Rotate)], None);
+        }
+        let (scheduler, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        bench.clock.advance_s(7 * DAY_S);
+        bench.software.fail_next(Refusal::Internal);
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(versions(&bench, "a") + versions(&bench, "b"), 3);
+        assert_eq!(pauses.len(), 1);
+        let calls = bench.software.calls().len();
+        run(scheduler.round(&mut pauses)).unwrap();
+        assert_eq!(bench.software.calls().len(), calls, "tried again at once");
     }
 }

@@ -84,6 +84,12 @@ impl RecordCache {
         self.0.insert(id, Entry::of(opened));
     }
 
+    /// Forgets a record that was dropped; called before the commit is answered.
+    pub fn dropped(&self, id: &RecordId) {
+        // Takes a reader's vacancy away too: what it read before the commit is not kept.
+        self.0.remove(id);
+    }
+
     /// (records, estimated bytes)
     pub fn size(&self) -> (usize, u64) {
         (self.0.len(), self.0.weight())
@@ -115,7 +121,9 @@ fn key_bytes(key: &KeyRecord) -> usize {
         let texts = version.tags.iter().map(|(name, value)| allocated(name.len()) + allocated(value.len()));
         shared_text(version.backend.as_str()) + nodes + texts.sum::<usize>()
     });
+    let actions = key.rotation.as_ref().map_or(0, |policy| size_of_val(policy.actions.as_slice()));
     allocated(size_of::<KeyRecord>())
+        + allocated(actions)
         + shared_text(key.vault.as_str())
         + shared_text(key.name.as_str())
         + allocated(key.versions.capacity() * size_of::<VersionRecord>())
@@ -129,7 +137,8 @@ fn material_bytes(material: &Material) -> usize {
         }
         PublicKey::None => 0,
     };
-    allocated(size_of::<Material>()) + allocated(material.opaque.len()) + public
+    let origin = material.origin_vault.as_ref().map_or(0, |vault| shared_text(vault.as_str()));
+    allocated(size_of::<Material>()) + allocated(material.opaque.len()) + public + origin
 }
 
 /// An `Arc<str>`: two counters before the text.
@@ -150,7 +159,7 @@ mod tests {
     const ID: RecordId = RecordId([1; 16]);
 
     fn material(length: usize) -> Opened {
-        Opened::Material(Arc::new(Material { opaque: vec![0; length], public: PublicKey::None }))
+        Opened::Material(Arc::new(Material { opaque: vec![0; length], public: PublicKey::None, origin_vault: None }))
     }
 
     fn cached_length(cache: &RecordCache) -> Option<usize> {
@@ -178,6 +187,18 @@ mod tests {
         assert_eq!(cached_length(&cache), None);
         cache.committed(ID, material(3));
         cache.committed(ID, material(2 << 20));
+        assert_eq!(cached_length(&cache), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_it_was_dropped_is_not_kept() {
+        let cache = RecordCache::new(1 << 20);
+        let Found::Vacant(vacancy) = cache.find(&ID).await else { panic!("the cache is empty") };
+        cache.dropped(&ID);
+        vacancy.fill(material(1));
+        assert_eq!(cached_length(&cache), None);
+        cache.committed(ID, material(2));
+        cache.dropped(&ID);
         assert_eq!(cached_length(&cache), None);
     }
 

@@ -9,7 +9,7 @@ use broker_crypto::seal::SealKey;
 use broker_crypto::{CryptoError, random};
 
 use crate::refuse::StoreError;
-use crate::row::{Kind, Listed, Mark, RecordId};
+use crate::row::{Kind, Listed, Mark, RecordId, Waiting};
 
 /// The state is sealed at every transaction, so its key changes every 2^20 generations: no nonce comes twice.
 const STATE_KEY_GENERATIONS_BITS: u32 = 20;
@@ -23,7 +23,8 @@ pub struct Keyring {
     marks: MacKey,
     others: MacKey,
     /// By kind, less one.
-    records: [SealKey; 5],
+    records: [SealKey; 6],
+    waiting: MacKey,
 }
 
 impl Keyring {
@@ -42,7 +43,9 @@ impl Keyring {
                 data.seal_key(b"store record grant")?,
                 data.seal_key(b"store record pin")?,
                 data.seal_key(b"store record vault")?,
+                data.seal_key(b"store record setting")?,
             ],
+            waiting: data.mac_key(b"store waiting")?,
             data,
         })
     }
@@ -67,6 +70,11 @@ impl Keyring {
         self.id(Kind::Vault, &[name.as_str().as_bytes()])
     }
 
+    /// Of a name of at most 64 bytes.
+    pub fn setting_id(&self, name: &str) -> RecordId {
+        self.id(Kind::Setting, &[name.as_bytes()])
+    }
+
     fn id(&self, kind: Kind, parts: &[&[u8]]) -> RecordId {
         let mut message = Vec::with_capacity(192);
         message.push(kind as u8);
@@ -87,6 +95,11 @@ impl Keyring {
     /// What a listed key adds to the tally of the listing.
     pub fn listed_element(&self, listed: &Listed) -> [u8; 32] {
         self.listing.tag(&listed.bytes())
+    }
+
+    /// What a waiting key adds to the tally of what is due.
+    pub fn waiting_element(&self, waiting: &Waiting) -> [u8; 32] {
+        self.waiting.tag(&waiting.bytes())
     }
 
     /// A fresh stamp for a mark.
@@ -132,6 +145,11 @@ impl Keyring {
     fn state_key(&self, generation: u64) -> Result<SealKey, CryptoError> {
         let span = (generation >> STATE_KEY_GENERATIONS_BITS).to_be_bytes();
         self.data.seal_key(&[b"store state ", &span[..]].concat())
+    }
+
+    /// A sealing key for one backup, by its salt.
+    pub fn backup_key(&self, salt: &[u8; 16]) -> Result<SealKey, CryptoError> {
+        self.data.seal_key(&[b"store backup ", &salt[..]].concat())
     }
 
     /// A sealing key for something outside the store; the same at every opening of the same store.

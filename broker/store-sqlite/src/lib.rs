@@ -1,9 +1,11 @@
 //! Keeps sealed records in one SQLite file; never sees a policy or a secret in the clear.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backup;
 mod cache;
 mod file;
 mod keyring;
+mod policy;
 mod read;
 mod record;
 mod refuse;
@@ -15,6 +17,7 @@ mod store;
 mod tally;
 mod write;
 
+pub use backup::BACKUP_BYTES_MAX;
 pub use refuse::OpenError;
 pub use root::{Root, RootFileError};
 pub use state::Counts;

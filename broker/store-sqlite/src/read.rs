@@ -143,6 +143,29 @@ pub fn keys<T: Record>(
     Ok((records, false))
 }
 
+/// At most `most` keys that are due by then, the longest due first.
+///
+/// # Errors
+/// As [`record`].
+pub fn due<T: Record>(
+    connection: &Connection,
+    keyring: &Keyring,
+    until_s: i64,
+    most: usize,
+) -> Result<Vec<T>, StoreError> {
+    let sql = select(
+        "FROM mark INDEXED BY waiting LEFT JOIN body ON body.seq = mark.seq
+         WHERE mark.kind = 1 AND mark.due IS NOT NULL AND mark.due <= ?1 ORDER BY mark.due, mark.seq LIMIT ?2",
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![until_s, i64::try_from(most).unwrap_or(i64::MAX)])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(open_row(row, keyring)?.1);
+    }
+    Ok(records)
+}
+
 fn select(rest: &str) -> String {
     format!("SELECT {}, body.sealed {rest}", Mark::COLUMNS)
 }
@@ -150,7 +173,7 @@ fn select(rest: &str) -> String {
 fn open_row<T: Record>(row: &Row<'_>, keyring: &Keyring) -> Result<(Mark, T), StoreError> {
     let altered = |what: &str| StoreError::Altered(what.to_owned());
     let mark = Mark::of_row(row)?.ok_or_else(Mark::never_written)?;
-    let sealed: Option<&[u8]> = row.get_ref(7)?.as_blob_or_null().map_err(|_| altered("a record's body is no blob"))?;
+    let sealed: Option<&[u8]> = row.get_ref(8)?.as_blob_or_null().map_err(|_| altered("a record's body is no blob"))?;
     let sealed = sealed.ok_or_else(|| altered("a record's body is gone"))?;
     let body = keyring.open_record(&mark, sealed)?;
     Ok((mark, T::decode(body.expose())?))

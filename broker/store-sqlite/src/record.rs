@@ -13,6 +13,8 @@ use broker_core::permission::{Permission, Role};
 use broker_core::vault::{Pin, Vault};
 use serde::{Deserialize, Serialize};
 
+use crate::policy::PolicyMirror;
+
 /// The first byte of every record written by this version.
 const FORMAT: u8 = 1;
 
@@ -62,6 +64,8 @@ struct KeyMirror<'a> {
     #[serde(borrow)]
     versions: Vec<VersionMirror<'a>>,
     revision: u64,
+    rotation: Option<PolicyMirror>,
+    delete_lock: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,6 +82,7 @@ struct VersionMirror<'a> {
     operations: u8,
     #[serde(borrow)]
     tags: BTreeMap<&'a str, &'a str>,
+    notified: bool,
 }
 
 impl Record for KeyRecord {
@@ -91,6 +96,8 @@ impl Record for KeyRecord {
             },
             versions: self.versions.iter().map(VersionMirror::of).collect(),
             revision: self.revision,
+            rotation: self.rotation.as_ref().map(PolicyMirror::of),
+            delete_lock: self.delete_lock,
         })
     }
 
@@ -110,6 +117,8 @@ impl Record for KeyRecord {
             },
             versions,
             revision: mirror.revision,
+            rotation: mirror.rotation.map(PolicyMirror::into_core),
+            delete_lock: mirror.delete_lock,
         })
     }
 }
@@ -128,6 +137,7 @@ impl<'a> VersionMirror<'a> {
             updated_s: version.updated_s,
             operations: version.operations.iter().fold(0, |bits, operation| bits | operation_bit(operation)),
             tags: version.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            notified: version.notified,
         }
     }
 
@@ -145,6 +155,7 @@ impl<'a> VersionMirror<'a> {
             updated_s: self.updated_s,
             operations: operations.collect::<KeyOperations>(),
             tags: self.tags.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            notified: self.notified,
         })
     }
 }
@@ -170,6 +181,7 @@ struct MaterialMirror<'a> {
     opaque: &'a [u8],
     #[serde(borrow)]
     public: PublicMirror<'a>,
+    origin_vault: Option<&'a str>,
 }
 
 /// The order of the variants is their number on disk: new ones go last.
@@ -189,6 +201,7 @@ impl Record for Material {
                 PublicKey::None => PublicMirror::None,
                 PublicKey::Rsa { n, e } => PublicMirror::Rsa(n, e),
             },
+            origin_vault: self.origin_vault.as_ref().map(VaultName::as_str),
         })
     }
 
@@ -201,6 +214,7 @@ impl Record for Material {
                 PublicMirror::None => PublicKey::None,
                 PublicMirror::Rsa(n, e) => PublicKey::Rsa { n: n.to_vec(), e: e.to_vec() },
             },
+            origin_vault: mirror.origin_vault.map(VaultName::parse).transpose()?,
         })
     }
 }
@@ -299,6 +313,30 @@ impl Record for Pin {
             pinned_by: Principal::parse(mirror.pinned_by)?,
             created_s: mirror.created_s,
         })
+    }
+}
+
+/// A few bytes under a name, for the broker itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub name: String,
+    pub value: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SettingMirror<'a> {
+    name: &'a str,
+    value: &'a [u8],
+}
+
+impl Record for Setting {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        encode_mirror(&SettingMirror { name: &self.name, value: &self.value })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mirror: SettingMirror<'_> = decode_mirror(bytes)?;
+        Ok(Self { name: mirror.name.to_owned(), value: mirror.value.to_vec() })
     }
 }
 

@@ -13,6 +13,7 @@ pub enum Kind {
     Grant = 3,
     Pin = 4,
     Vault = 5,
+    Setting = 6,
 }
 
 impl Kind {
@@ -23,6 +24,7 @@ impl Kind {
             3 => Some(Self::Grant),
             4 => Some(Self::Pin),
             5 => Some(Self::Vault),
+            6 => Some(Self::Setting),
             _ => None,
         }
     }
@@ -53,16 +55,19 @@ pub struct Mark {
     /// Random for each write. Without it a write that failed, and whose bytes may still lie in the log, could be passed
     /// off as the write that took its revision afterwards.
     pub stamp: i64,
+    /// When something is to happen to a key by itself (Unix seconds); none for all else.
+    pub due: Option<i64>,
 }
 
 /// Size in bytes of a mark as it is bound and counted.
-pub const MARK_BYTES: usize = 1 + 16 + 16 + 1 + 8 + 8 + 8;
+pub const MARK_BYTES: usize = 1 + 16 + 16 + 1 + 8 + 8 + 8 + 1 + 8;
 
 impl Mark {
     /// The columns that [`Mark::of_row`] reads, in its order.
-    pub const COLUMNS: &str = "mark.kind, mark.id, mark.parent, mark.live, mark.seq, mark.revision, mark.stamp";
+    pub const COLUMNS: &str =
+        "mark.kind, mark.id, mark.parent, mark.live, mark.seq, mark.revision, mark.stamp, mark.due";
 
-    /// Reads the first seven columns; none when they hold what no store ever wrote.
+    /// Reads the first eight columns; none when they hold what no store ever wrote.
     ///
     /// # Errors
     /// A column has another type or size, or SQLite fails.
@@ -79,6 +84,7 @@ impl Mark {
             seq: row.get(4)?,
             revision: row.get(5)?,
             stamp: row.get(6)?,
+            due: row.get(7)?,
         }))
     }
 
@@ -96,13 +102,21 @@ impl Mark {
         bytes[33] = u8::from(self.live);
         bytes[34..42].copy_from_slice(&self.seq.to_be_bytes());
         bytes[42..50].copy_from_slice(&self.revision.to_be_bytes());
-        bytes[50..].copy_from_slice(&self.stamp.to_be_bytes());
+        bytes[50..58].copy_from_slice(&self.stamp.to_be_bytes());
+        bytes[58] = u8::from(self.due.is_some());
+        bytes[59..].copy_from_slice(&self.due.unwrap_or(0).to_be_bytes());
         bytes
     }
 
     /// A key's entry in the index `listing`; none for what is not listed.
     pub fn listed(&self) -> Option<Listed> {
         (self.kind == Kind::Key).then_some(Listed { parent: self.parent, live: self.live, seq: self.seq, id: self.id })
+    }
+
+    /// A key's entry in the index `waiting`; none for what waits for nothing.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let due = self.due.filter(|_| self.kind == Kind::Key)?;
+        Some(Waiting { due, seq: self.seq, id: self.id })
     }
 }
 
@@ -135,6 +149,33 @@ impl Listed {
         bytes[16] = u8::from(self.live);
         bytes[17..25].copy_from_slice(&self.seq.to_be_bytes());
         bytes[25..].copy_from_slice(&self.id.0);
+        bytes
+    }
+}
+
+/// An entry of the index `waiting`, in the index's own order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiting {
+    pub due: i64,
+    pub seq: i64,
+    pub id: RecordId,
+}
+
+impl Waiting {
+    /// Reads the columns due, seq and id.
+    ///
+    /// # Errors
+    /// A column has another type or size, or SQLite fails.
+    pub fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { due: row.get(0)?, seq: row.get(1)?, id: RecordId(row.get(2)?) })
+    }
+
+    /// All of the entry, every field at its own place.
+    pub fn bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&self.due.to_be_bytes());
+        bytes[8..16].copy_from_slice(&self.seq.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.id.0);
         bytes
     }
 }

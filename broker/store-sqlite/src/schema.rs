@@ -36,9 +36,11 @@ CREATE TABLE mark (
     seq INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     stamp INTEGER NOT NULL,
+    due INTEGER,
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX listing ON mark (parent, live, seq, id) WHERE kind = 1;
+CREATE INDEX waiting ON mark (due, seq, id) WHERE kind = 1 AND due IS NOT NULL;
 CREATE TABLE body (
     seq INTEGER PRIMARY KEY,
     sealed BLOB NOT NULL
@@ -60,6 +62,8 @@ pub fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
     set_up(&connection, WRITER_CACHE_KIB)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", "full")?;
+    // What was purged is overwritten in the file, not only forgotten.
+    connection.pragma_update_and_check(None, "secure_delete", true, |row| row.get::<_, i64>(0))?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_MAX, |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keyring::Keyring;
 use crate::refuse::StoreError;
-use crate::row::{Kind, Listed, Mark};
+use crate::row::{Kind, Listed, Mark, Waiting};
 use crate::tally::Tally;
 
 /// The first byte of a state written by this version.
@@ -21,6 +21,7 @@ pub struct Counts {
     pub live_keys: u64,
     pub materials: u64,
     pub pins: u64,
+    pub settings: u64,
     pub vaults: u64,
 }
 
@@ -32,6 +33,7 @@ pub struct State {
     next_seq: i64,
     marks: Tally,
     listing: Tally,
+    waiting: Tally,
     pub counts: Counts,
 }
 
@@ -40,6 +42,7 @@ struct StateMirror {
     next_seq: i64,
     marks: [u8; 32],
     listing: [u8; 32],
+    waiting: [u8; 32],
 }
 
 impl State {
@@ -50,6 +53,7 @@ impl State {
             next_seq: 1,
             marks: Tally::default(),
             listing: Tally::default(),
+            waiting: Tally::default(),
             counts: Counts::default(),
         }
     }
@@ -67,6 +71,9 @@ impl State {
         if let Some(listed) = mark.listed() {
             self.listing.add(&keyring.listed_element(&listed));
         }
+        if let Some(waiting) = mark.waiting() {
+            self.waiting.add(&keyring.waiting_element(&waiting));
+        }
     }
 
     /// Takes a row out of the sums.
@@ -76,6 +83,9 @@ impl State {
         *counter = counter.saturating_sub(1);
         if let Some(listed) = mark.listed() {
             self.listing.remove(&keyring.listed_element(&listed));
+        }
+        if let Some(waiting) = mark.waiting() {
+            self.waiting.remove(&keyring.waiting_element(&waiting));
         }
     }
 
@@ -91,6 +101,7 @@ impl State {
             (Kind::Key, true) => &mut self.counts.live_keys,
             (Kind::Material, _) => &mut self.counts.materials,
             (Kind::Pin, _) => &mut self.counts.pins,
+            (Kind::Setting, _) => &mut self.counts.settings,
             (Kind::Vault, _) => &mut self.counts.vaults,
         }
     }
@@ -100,8 +111,12 @@ impl State {
     /// # Errors
     /// SQLite fails.
     pub fn store(&self, connection: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
-        let mirror =
-            StateMirror { next_seq: self.next_seq, marks: self.marks.to_bytes(), listing: self.listing.to_bytes() };
+        let mirror = StateMirror {
+            next_seq: self.next_seq,
+            marks: self.marks.to_bytes(),
+            listing: self.listing.to_bytes(),
+            waiting: self.waiting.to_bytes(),
+        };
         let sealed = keyring.seal_state(self.generation, &postcard::to_extend(&mirror, vec![FORMAT])?)?;
         connection
             .prepare_cached(
@@ -121,16 +136,19 @@ impl State {
         let altered = |what: &str| StoreError::Altered(what.to_owned());
         let written = Self::load(connection, keyring)?;
         let mut found = Self { marks: Tally::default(), ..written };
-        found.listing = std::thread::scope(|scope| {
-            let listing = scope.spawn(move || scan_listing(&other, keyring));
+        (found.listing, found.waiting) = std::thread::scope(|scope| {
+            let indexes = scope.spawn(move || Ok((scan_listing(&other, keyring)?, scan_waiting(&other, keyring)?)));
             scan_marks(connection, keyring, &mut found)?;
-            listing.join().unwrap_or_else(|_| Err(StoreError::Bug("the check of the listing panicked".to_owned())))
+            indexes.join().unwrap_or_else(|_| Err(StoreError::Bug("the check of the indexes panicked".to_owned())))
         })?;
         if found.marks != written.marks {
             return Err(altered("records were added, taken away, moved or put back to an older state"));
         }
         if found.listing != written.listing {
             return Err(altered("the list of keys does not name the keys that there are"));
+        }
+        if found.waiting != written.waiting {
+            return Err(altered("the list of what is due does not name the keys that wait for something"));
         }
         Ok(found)
     }
@@ -152,6 +170,7 @@ impl State {
             next_seq: mirror.next_seq,
             marks: Tally::from_bytes(&mirror.marks),
             listing: Tally::from_bytes(&mirror.listing),
+            waiting: Tally::from_bytes(&mirror.waiting),
             counts: Counts::default(),
         })
     }
@@ -189,6 +208,20 @@ fn scan_listing(connection: &Connection, keyring: &Keyring) -> Result<Tally, Sto
         listing.add(&keyring.listed_element(&listed));
     }
     Ok(listing)
+}
+
+fn scan_waiting(connection: &Connection, keyring: &Keyring) -> Result<Tally, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT due, seq, id FROM mark INDEXED BY waiting WHERE kind = 1 AND due IS NOT NULL ORDER BY due, seq, id",
+    )?;
+    let mut rows = statement.query(())?;
+    let (mut last, mut tally) = (None, Tally::default());
+    while let Some(row) = rows.next()? {
+        let waiting = Waiting::of_row(row)?;
+        ascending(&mut last, waiting)?;
+        tally.add(&keyring.waiting_element(&waiting));
+    }
+    Ok(tally)
 }
 
 /// The part of the state that others may look at while the writer works.

@@ -15,11 +15,12 @@ use broker_crypto::mac::MacKey;
 use broker_crypto::seal::SealKey;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::backup;
 use crate::cache::{Found, Opened, RecordCache};
 use crate::file::{self, OpenFile};
 use crate::keyring::Keyring;
 use crate::read::{self, Readers};
-use crate::record::Record;
+use crate::record::{Record, Setting};
 use crate::refuse::OpenError;
 use crate::root::Root;
 use crate::row::{Kind, RecordId};
@@ -187,8 +188,7 @@ impl SqliteStore {
     }
 
     async fn commit_all(&self, changes: Vec<Change>) -> Result<(), CommitError> {
-        let writes = changes.iter().map(|change| Write::of_change(change, &self.keyring));
-        let writes: Vec<Write> = writes.collect::<Result<_, _>>().map_err(|error| CommitError::Failed(error.into()))?;
+        let writes = Write::of_changes(&changes, &self.keyring).map_err(|error| CommitError::Failed(error.into()))?;
         if writes.is_empty() {
             return Ok(());
         }
@@ -204,11 +204,13 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let keyring = Arc::clone(&self.keyring);
             let read = move |connection: &rusqlite::Connection| {
-                // One transaction: grants, pins and vaults of the same moment.
+                // One transaction: all kinds of the same moment.
                 let snapshot = connection.unchecked_transaction()?;
+                let settings = read::all::<Setting>(&snapshot, &keyring, Kind::Setting)?;
                 Ok(Standing {
                     grants: read::all(&snapshot, &keyring, Kind::Grant)?,
                     pins: read::all(&snapshot, &keyring, Kind::Pin)?,
+                    settings: settings.into_iter().map(|setting| (setting.name, setting.value)).collect(),
                     vaults: read::all(&snapshot, &keyring, Kind::Vault)?,
                 })
             };
@@ -275,6 +277,23 @@ impl Store for SqliteStore {
                 next: if more { last } else { None },
             })
         })
+    }
+
+    fn due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<KeyRecord>>, Failure>> {
+        Box::pin(async move {
+            let keyring = Arc::clone(&self.keyring);
+            let read =
+                move |connection: &rusqlite::Connection| read::due::<KeyRecord>(connection, &keyring, until_s, most);
+            Ok(self.readers()?.read(read).await?.into_iter().map(Arc::new).collect())
+        })
+    }
+
+    fn seal_backup(&self, record: &KeyRecord, materials: &[Arc<Material>]) -> Result<Vec<u8>, Failure> {
+        backup::seal(&self.keyring, &self.store_id, record, materials)
+    }
+
+    fn open_backup(&self, sealed: &[u8]) -> Result<(KeyRecord, Vec<Material>), Failure> {
+        backup::open(&self.keyring, &self.store_id, sealed)
     }
 
     fn commit(&self, changes: Vec<Change>) -> Later<'_, Result<(), CommitError>> {

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::{Opened, RecordCache};
 use crate::keyring::Keyring;
-use crate::record::Record;
+use crate::record::{Record, Setting};
 use crate::refuse::StoreError;
 use crate::row::{Kind, Mark, RecordId};
 use crate::state::{Published, State};
@@ -19,6 +19,9 @@ use crate::state::{Published, State};
 pub const QUEUE_COMMITS_MAX: usize = 256;
 /// Commits that share one transaction and one sync.
 const GROUP_COMMITS_MAX: usize = 128;
+/// Longest name and value of a setting, in bytes (the port's own limits).
+const SETTING_NAME_BYTES_MAX: usize = 64;
+const SETTING_BYTES_MAX: usize = 64 * 1024;
 
 /// What must hold of the row that is there, for a write to happen.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,16 @@ enum Rule {
     Replace,
     /// Take away; nothing to do when there is none.
     Drop,
+    /// Take away: the stored revision is this one.
+    DropAt { revision: u64 },
+}
+
+/// What a write does to the cache.
+#[derive(Debug)]
+enum Shown {
+    Gone,
+    Nothing,
+    Record(Opened),
 }
 
 /// One change, ready to be sealed: all that can be done outside the writer's thread is done.
@@ -41,18 +54,46 @@ pub struct Write {
     parent: RecordId,
     live: bool,
     rule: Rule,
+    due: Option<i64>,
     body: Vec<u8>,
-    opened: Option<Opened>,
+    shown: Shown,
 }
 
 impl Write {
     /// # Errors
-    /// A record does not encode: a bug.
-    pub fn of_change(change: &Change, keyring: &Keyring) -> Result<Self, StoreError> {
-        let unlisted =
-            |kind, id, rule, body| Self { kind, id, parent: RecordId::NONE, live: true, rule, body, opened: None };
+    /// A record does not encode, or a setting is too long: a bug.
+    pub fn of_changes(changes: &[Change], keyring: &Keyring) -> Result<Vec<Self>, StoreError> {
+        let mut writes = Vec::with_capacity(changes.len());
+        for change in changes {
+            writes.push(Self::of_change(change, keyring)?);
+            if let Change::DropKey(key) = change {
+                writes.extend(key.versions.iter().map(|version| Self {
+                    shown: Shown::Gone,
+                    ..Self::unlisted(
+                        Kind::Material,
+                        keyring.material_id(&key.vault, &key.name, version.version),
+                        Rule::Drop,
+                        Vec::new(),
+                    )
+                }));
+            }
+        }
+        Ok(writes)
+    }
+
+    const fn unlisted(kind: Kind, id: RecordId, rule: Rule, body: Vec<u8>) -> Self {
+        Self { kind, id, parent: RecordId::NONE, live: true, rule, due: None, body, shown: Shown::Nothing }
+    }
+
+    /// The write of the change's own record.
+    fn of_change(change: &Change, keyring: &Keyring) -> Result<Self, StoreError> {
+        let unlisted = Self::unlisted;
         Ok(match change {
             Change::DropGrant(id) => unlisted(Kind::Grant, keyring.grant_id(*id), Rule::Drop, Vec::new()),
+            Change::DropKey(key) => {
+                let (id, rule) = (keyring.key_id(&key.vault, &key.name), Rule::DropAt { revision: key.revision });
+                Self { shown: Shown::Gone, ..unlisted(Kind::Key, id, rule, Vec::new()) }
+            }
             Change::DropPin(name) => unlisted(Kind::Pin, keyring.pin_id(name), Rule::Drop, Vec::new()),
             Change::PutGrant(grant) => {
                 unlisted(Kind::Grant, keyring.grant_id(grant.id), Rule::Replace, grant.encode()?)
@@ -63,8 +104,9 @@ impl Write {
                 parent: keyring.vault_id(&key.vault),
                 live: key.state == KeyState::Live,
                 rule: Rule::Follow { revision: key.revision },
+                due: key.next_due().map(|(due_s, _)| due_s),
                 body: key.encode()?,
-                opened: Some(Opened::Key(Arc::clone(key))),
+                shown: Shown::Record(Opened::Key(Arc::clone(key))),
             },
             Change::PutMaterial { vault, key, version, material } => Self {
                 kind: Kind::Material,
@@ -72,10 +114,18 @@ impl Write {
                 parent: keyring.key_id(vault, key),
                 live: true,
                 rule: Rule::Once,
+                due: None,
                 body: material.encode()?,
-                opened: Some(Opened::Material(Arc::clone(material))),
+                shown: Shown::Record(Opened::Material(Arc::clone(material))),
             },
             Change::PutPin(pin) => unlisted(Kind::Pin, keyring.pin_id(&pin.name), Rule::Replace, pin.encode()?),
+            Change::PutSetting { name, value } => {
+                if name.len() > SETTING_NAME_BYTES_MAX || value.len() > SETTING_BYTES_MAX {
+                    return Err(StoreError::Bug(format!("a setting of {} bytes is too long", value.len())));
+                }
+                let setting = Setting { name: name.clone(), value: value.clone() };
+                unlisted(Kind::Setting, keyring.setting_id(name), Rule::Replace, setting.encode()?)
+            }
             Change::PutVault(vault) => {
                 unlisted(Kind::Vault, keyring.vault_id(&vault.name), Rule::Replace, vault.encode()?)
             }
@@ -183,8 +233,10 @@ impl Writer {
 
     fn show(&self, writes: &[Write]) {
         for write in writes {
-            if let Some(opened) = &write.opened {
-                self.cache.committed(write.id, opened.clone());
+            match &write.shown {
+                Shown::Gone => self.cache.dropped(&write.id),
+                Shown::Nothing => {}
+                Shown::Record(opened) => self.cache.committed(write.id, opened.clone()),
             }
         }
     }
@@ -200,15 +252,10 @@ fn write_all(
         let stored = stored_mark(connection, write.kind, write.id)?;
         match (write.rule, &stored) {
             (Rule::Follow { revision }, stored) if !follows(revision, stored.as_ref()) => return Ok(Verdict::Stale),
+            (Rule::DropAt { revision }, stored) if !is_at(revision, stored.as_ref()) => return Ok(Verdict::Stale),
             (Rule::Once, Some(_)) => return Ok(Verdict::Taken),
-            (Rule::Drop, None) => {}
-            (Rule::Drop, Some(mark)) => {
-                state.forget(keyring, mark);
-                connection
-                    .prepare_cached("DELETE FROM mark WHERE kind = ?1 AND id = ?2")?
-                    .execute(params![mark.kind as u8, mark.id.0])?;
-                connection.prepare_cached("DELETE FROM body WHERE seq = ?1")?.execute([mark.seq])?;
-            }
+            (Rule::Drop | Rule::DropAt { .. }, None) => {}
+            (Rule::Drop | Rule::DropAt { .. }, Some(mark)) => take_away(connection, keyring, state, mark)?,
             (Rule::Follow { .. } | Rule::Once | Rule::Replace, stored) => {
                 put(connection, keyring, state, write, stored.as_ref())?;
             }
@@ -220,6 +267,19 @@ fn write_all(
 fn follows(revision: u64, stored: Option<&Mark>) -> bool {
     let stored = stored.map_or(0, |mark| mark.revision);
     i64::try_from(revision).is_ok_and(|revision| stored.checked_add(1) == Some(revision))
+}
+
+fn is_at(revision: u64, stored: Option<&Mark>) -> bool {
+    stored.is_some_and(|mark| i64::try_from(revision) == Ok(mark.revision))
+}
+
+fn take_away(connection: &Connection, keyring: &Keyring, state: &mut State, mark: &Mark) -> Result<(), StoreError> {
+    state.forget(keyring, mark);
+    connection
+        .prepare_cached("DELETE FROM mark WHERE kind = ?1 AND id = ?2")?
+        .execute(params![mark.kind as u8, mark.id.0])?;
+    connection.prepare_cached("DELETE FROM body WHERE seq = ?1")?.execute([mark.seq])?;
+    Ok(())
 }
 
 fn stored_mark(connection: &Connection, kind: Kind, id: RecordId) -> Result<Option<Mark>, StoreError> {
@@ -243,6 +303,7 @@ fn put(
         seq: stored.map_or_else(|| state.take_seq(), |mark| mark.seq),
         revision: stored.map_or(1, |mark| mark.revision + 1),
         stamp: keyring.stamp()?,
+        due: write.due,
     };
     if let Some(stored) = stored {
         state.forget(keyring, stored);
@@ -251,11 +312,11 @@ fn put(
     let sealed = keyring.seal_record(&mark, &write.body)?;
     connection
         .prepare_cached(
-            "INSERT INTO mark (kind, id, parent, live, seq, revision, stamp) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (kind, id) DO UPDATE SET
-             parent = excluded.parent, live = excluded.live, revision = excluded.revision, stamp = excluded.stamp",
+            "INSERT INTO mark (kind, id, parent, live, seq, revision, stamp, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, live = excluded.live,
+             revision = excluded.revision, stamp = excluded.stamp, due = excluded.due",
         )?
-        .execute(params![mark.kind as u8, mark.id.0, mark.parent.0, mark.live, mark.seq, mark.revision, mark.stamp])?;
+        .execute(params![mark.kind as u8, mark.id.0, mark.parent.0, mark.live, mark.seq, mark.revision, mark.stamp, mark.due])?;
     connection
         .prepare_cached(
             "INSERT INTO body (seq, sealed) VALUES (?1, ?2) ON CONFLICT (seq) DO UPDATE SET sealed = excluded.sealed",

@@ -1,14 +1,16 @@
 //! A backend without cryptography: what it wraps under one version opens under that version alone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use broker_core::algorithm::{KeyFamily, KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
-use broker_core::grant::Scope;
+use broker_core::grant::{Permit, Scope};
+use broker_core::imported::{EcNumbers, ImportedKey, RsaNumbers};
 use broker_core::name::{KeyName, KeyVersion, VaultName};
 use broker_core::port::{Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping, Wrapping};
 use broker_core::refusal::{Failure, Refusal};
 use broker_core::secret::Secret;
+use broker_core::verb;
 
 use crate::Gate;
 use crate::chance::mix;
@@ -16,6 +18,10 @@ use crate::chance::mix;
 /// Bytes of the check that stands in for a cryptographic one.
 const CHECK_BYTES: usize = 16;
 const IV_BYTES: usize = 12;
+/// What comes after the opaque bytes of an imported version, before a digest of its secret.
+const IMPORTED: &[u8] = b"/imported/";
+/// Tells signatures from what is wrapped.
+const SIGN_SALT: u64 = 1 << 32;
 
 /// One call that reached the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +41,8 @@ pub struct FakeBackend {
     capabilities: Capabilities,
     calls: Mutex<Vec<Call>>,
     failures: Mutex<VecDeque<Refusal>>,
+    /// What a token has destroyed; none for a backend that keeps nothing outside its material.
+    destroyed: Option<Mutex<BTreeSet<(VaultName, KeyName, KeyVersion)>>>,
 }
 
 impl Default for FakeBackend {
@@ -50,7 +58,19 @@ impl Default for FakeBackend {
 impl FakeBackend {
     #[must_use]
     pub fn new(capabilities: Capabilities) -> Self {
-        Self { gate: Gate::default(), capabilities, calls: Mutex::default(), failures: Mutex::default() }
+        Self {
+            gate: Gate::default(),
+            capabilities,
+            calls: Mutex::default(),
+            failures: Mutex::default(),
+            destroyed: None,
+        }
+    }
+
+    /// Like an HSM, it keeps its keys itself: one that it destroyed serves no more, whatever material is handed over.
+    #[must_use]
+    pub fn token() -> Self {
+        Self { destroyed: Some(Mutex::default()), ..Self::default() }
     }
 
     /// The next call fails so; told twice, the one after it too.
@@ -72,6 +92,27 @@ impl FakeBackend {
             Some(refusal) => Err(Failure::caused(refusal, "the fake backend was told to fail")),
             None => Ok(()),
         }
+    }
+
+    /// What everything done with a version depends on. Material that was made for another key or version, or one that the
+    /// token has destroyed, is a bug in the broker.
+    fn lock_of(&self, vault: &VaultName, key: &KeyName, under: &Candidate, salt: u64) -> Result<u64, Failure> {
+        let home = under.home(vault);
+        let own = opaque_of(home, key, under.version, under.spec);
+        let rest = under.material.opaque.strip_prefix(own.as_slice());
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(IMPORTED)) {
+            return Err(Failure::internal(format!(
+                "material of another key or version was handed over for /{home}/{key}"
+            )));
+        }
+        let id = (home.clone(), key.clone(), under.version);
+        let destroyed =
+            self.destroyed.as_ref().map(|destroyed| destroyed.lock().unwrap_or_else(PoisonError::into_inner));
+        if destroyed.is_some_and(|destroyed| destroyed.contains(&id)) {
+            return Err(Failure::internal(format!("version {} of /{home}/{key} was destroyed", under.version)));
+        }
+        let hash = digest(salt, &under.material.opaque);
+        Ok(u64::from_le_bytes(hash[..8].try_into().unwrap()))
     }
 }
 
@@ -97,6 +138,93 @@ impl Backend for FakeBackend {
         })
     }
 
+    /// Looks at the length of the modulus, the coordinates or the key alone.
+    fn import_key(
+        &self,
+        permit: Permit<verb::ImportKey>,
+        version: KeyVersion,
+        spec: KeySpec,
+        imported: ImportedKey,
+    ) -> Later<'_, Result<Generated, Failure>> {
+        Box::pin(async move {
+            let (vault, key) = key_of(permit.scope())?;
+            self.enter("import", permit.scope().clone(), vec![version]).await?;
+            let bytes = spec.bits().div_ceil(8) as usize;
+            let (secret, longest, public) = match imported {
+                ImportedKey::Ec(EcNumbers { x, y, d }) => {
+                    let [x, y] = [x, y].map(|number| without_zeros(&number).to_vec());
+                    (d, x.len().max(y.len()), PublicKey::Ec { x: padded(&x, bytes), y: padded(&y, bytes) })
+                }
+                ImportedKey::Oct(k) => {
+                    let bytes = k.len();
+                    (k, bytes, PublicKey::None)
+                }
+                ImportedKey::Rsa(numbers) => {
+                    let RsaNumbers { n, e, d, .. } = *numbers;
+                    let [n, e] = [n, e].map(|number| without_zeros(&number).to_vec());
+                    (d, n.len(), PublicKey::Rsa { n, e })
+                }
+            };
+            // A coordinate may happen to be short; a modulus and a symmetric key may not.
+            let fits = longest == bytes || (spec.family() == KeyFamily::Ec && longest < bytes);
+            if !fits {
+                return Err(Failure::bad_request(format!("the numbers are no {spec} key")));
+            }
+            let mut opaque = opaque_of(vault, key, version, spec);
+            opaque.extend_from_slice(IMPORTED);
+            opaque.extend_from_slice(&digest(spec as u64, secret.expose()));
+            Ok(Generated { opaque, public })
+        })
+    }
+
+    /// The fake signature is as long as the algorithm's own (RFC 7518 section 3.1).
+    fn sign<'a>(
+        &'a self,
+        permit: Permit<verb::Sign>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+    ) -> Later<'a, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            let (vault, key) = key_of(permit.scope())?;
+            self.enter("sign", permit.scope().clone(), vec![under.version]).await?;
+            Ok(signature_of(self.lock_of(vault, key, under, SIGN_SALT + algorithm as u64)?, under.spec, digest))
+        })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        permit: Permit<verb::Verify>,
+        under: &'a Candidate,
+        algorithm: SignAlgorithm,
+        digest: &'a [u8],
+        signature: &'a [u8],
+    ) -> Later<'a, Result<bool, Failure>> {
+        Box::pin(async move {
+            let (vault, key) = key_of(permit.scope())?;
+            self.enter("verify", permit.scope().clone(), vec![under.version]).await?;
+            let lock = self.lock_of(vault, key, under, SIGN_SALT + algorithm as u64)?;
+            Ok(signature_of(lock, under.spec, digest) == signature)
+        })
+    }
+
+    fn destroy_key<'a>(
+        &'a self,
+        permit: Permit<verb::PurgeKey>,
+        versions: &'a [Candidate],
+    ) -> Later<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let (vault, key) = key_of(permit.scope())?;
+            let ids = versions.iter().map(|candidate| candidate.version).collect();
+            self.enter("destroy", permit.scope().clone(), ids).await?;
+            if let Some(destroyed) = &self.destroyed {
+                let gone = versions.iter().map(|one| (one.home(vault).clone(), key.clone(), one.version));
+                destroyed.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
+            }
+            Ok(())
+        })
+    }
+
     fn wrap_key<'a>(
         &'a self,
         permit: Wrapping,
@@ -112,7 +240,7 @@ impl Backend for FakeBackend {
             };
             let (vault, key) = permit.key()?;
             self.enter(verb, Scope::Key(vault.clone(), key.clone()), vec![under.version]).await?;
-            let lock = lock_of(vault, key, under, algorithm)?;
+            let lock = self.lock_of(vault, key, under, algorithm as u64)?;
             let iv = match (algorithm, extras.iv.as_slice()) {
                 (WrapAlgorithm::A256Gcm, []) => digest(lock, secret.expose())[..IV_BYTES].to_vec(),
                 (_, given) => given.to_vec(),
@@ -147,7 +275,7 @@ impl Backend for FakeBackend {
                 value.split_at_checked(value.len().saturating_sub(CHECK_BYTES)).ok_or(Refusal::Unwrappable)?
             };
             for (candidate, under) in candidates.iter().enumerate() {
-                let lock = lock_of(vault, key, under, algorithm)?;
+                let lock = self.lock_of(vault, key, under, algorithm as u64)?;
                 let secret = scrambled(lock, body);
                 if check_of(lock, &secret, &extras.iv, &extras.aad) == check {
                     return Ok(Unwrapped { secret: Secret::new(secret), candidate });
@@ -162,9 +290,24 @@ impl Backend for FakeBackend {
     }
 }
 
+/// The vault and the key of a permit's scope.
+fn key_of(scope: &Scope) -> Result<(&VaultName, &KeyName), Failure> {
+    scope.vault().zip(scope.key()).ok_or_else(|| Failure::internal(format!("a permit for {scope}, which is no key")))
+}
+
 /// Opaque bytes that say for which version of which key they were made.
 fn opaque_of(vault: &VaultName, key: &KeyName, version: KeyVersion, spec: KeySpec) -> Vec<u8> {
     format!("fake/{vault}/{key}/{version}/{spec}").into_bytes()
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    &number[number.iter().take_while(|byte| **byte == 0).count()..]
+}
+
+fn padded(number: &[u8], bytes: usize) -> Vec<u8> {
+    let mut padded = vec![0; bytes.saturating_sub(number.len())];
+    padded.extend_from_slice(number);
+    padded
 }
 
 fn public_of(version: KeyVersion, spec: KeySpec) -> PublicKey {
@@ -183,15 +326,11 @@ fn public_of(version: KeyVersion, spec: KeySpec) -> PublicKey {
     }
 }
 
-/// What everything wrapped so depends on. Material that was made for another key or version is a bug in the broker.
-fn lock_of(vault: &VaultName, key: &KeyName, under: &Candidate, algorithm: WrapAlgorithm) -> Result<u64, Failure> {
-    if under.material.opaque != opaque_of(vault, key, under.version, under.spec) {
-        return Err(Failure::internal(format!(
-            "material of another key or version was handed over for /{vault}/{key}"
-        )));
-    }
-    let hash = digest(algorithm as u64, &under.material.opaque);
-    Ok(u64::from_le_bytes(hash[..8].try_into().unwrap()))
+fn signature_of(lock: u64, spec: KeySpec, message: &[u8]) -> Vec<u8> {
+    let hash = digest(lock, message);
+    let parts = if spec.family() == KeyFamily::Ec { 2 } else { 1 };
+    let bytes = spec.bits().div_ceil(8) as usize * parts;
+    scrambled(u64::from_le_bytes(hash[..8].try_into().unwrap()), &vec![0; bytes])
 }
 
 fn check_of(lock: u64, secret: &[u8], iv: &[u8], aad: &[u8]) -> [u8; CHECK_BYTES] {

@@ -24,7 +24,8 @@ use crate::{
 /// The time at which a bench begins, in Unix seconds.
 const BEGINNING_S: u64 = 1_800_000_000;
 
-/// A broker and its fakes. The administrator is `local/uid:0`; `vault1` has the backends `software` and `hsm`.
+/// A broker and its fakes. The administrator is `local/uid:0`; `vault1` has the backends `software` and `hsm`, the latter a
+/// token that keeps its keys itself.
 pub struct Bench {
     pub broker: Arc<Broker>,
     pub audit: Arc<RecordingAudit>,
@@ -52,7 +53,7 @@ impl Bench {
         run(store.commit(vec![Change::PutVault(first_vault()), Change::PutGrant(first_grant())])).unwrap();
         let audit = Arc::new(RecordingAudit::default());
         let clock = Arc::new(FixedClock::at_s(BEGINNING_S));
-        let (hsm, software) = (Arc::new(FakeBackend::default()), Arc::new(FakeBackend::default()));
+        let (hsm, software) = (Arc::new(FakeBackend::token()), Arc::new(FakeBackend::default()));
         let parts = Parts {
             audit: audit.clone(),
             backends: [

@@ -1,7 +1,7 @@
 //! A store in memory that keeps every promise of the port, and breaks the one it is told to.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broker_core::grant::{Grant, GrantId};
@@ -12,9 +12,14 @@ use broker_core::refusal::{Failure, Refusal};
 use broker_core::vault::{Pin, Vault};
 
 use crate::Gate;
+use crate::chance::mix;
+
+/// Longest name and value of a setting, in bytes (the port's own limits).
+const SETTING_NAME_BYTES_MAX: usize = 64;
+const SETTING_BYTES_MAX: usize = 64 * 1024;
 
 /// Records in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryStore {
     /// Close it to hold commits before they happen.
     pub commit_gate: Gate,
@@ -22,12 +27,33 @@ pub struct MemoryStore {
     pub read_gate: Gate,
     kept: Mutex<Kept>,
     fails_all: AtomicBool,
+    /// Tells this store's backups from every other's.
+    id: u64,
+    /// What each backup's bytes stand for.
+    backups: Mutex<BTreeMap<Vec<u8>, BackedUp>>,
+}
+
+type BackedUp = (KeyRecord, Vec<Material>);
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        static STORES: AtomicU64 = AtomicU64::new(1);
+        Self {
+            commit_gate: Gate::default(),
+            read_gate: Gate::default(),
+            kept: Mutex::default(),
+            fails_all: AtomicBool::default(),
+            id: mix(STORES.fetch_add(1, Ordering::SeqCst)),
+            backups: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default, Clone)]
 struct Kept {
     grants: BTreeMap<GrantId, Grant>,
     pins: BTreeMap<AnchorName, Pin>,
+    settings: BTreeMap<String, Vec<u8>>,
     vaults: BTreeMap<VaultName, Vault>,
     /// Each with its place in listings: the order in which keys were first made.
     keys: BTreeMap<(VaultName, KeyName), (u64, Arc<KeyRecord>)>,
@@ -100,6 +126,14 @@ impl Kept {
         match change {
             Change::DropGrant(id) => drop(self.grants.remove(&id)),
             Change::DropPin(name) => drop(self.pins.remove(&name)),
+            Change::DropKey(record) => {
+                let id = (record.vault.clone(), record.name.clone());
+                if self.keys.get(&id).is_none_or(|(_, kept)| kept.revision != record.revision) {
+                    return Err(CommitError::Stale);
+                }
+                self.keys.remove(&id);
+                self.materials.retain(|(vault, key, _), _| (vault, key) != (&id.0, &id.1));
+            }
             Change::PutGrant(grant) => drop(self.grants.insert(grant.id, grant)),
             Change::PutKey(record) => {
                 let id = (record.vault.clone(), record.name.clone());
@@ -116,6 +150,12 @@ impl Kept {
                 }
             }
             Change::PutPin(pin) => drop(self.pins.insert(pin.name.clone(), pin)),
+            Change::PutSetting { name, value } => {
+                if name.len() > SETTING_NAME_BYTES_MAX || value.len() > SETTING_BYTES_MAX {
+                    return Err(CommitError::Failed(Failure::internal("a setting is too long")));
+                }
+                self.settings.insert(name, value);
+            }
             Change::PutVault(vault) => drop(self.vaults.insert(vault.name.clone(), vault)),
         }
         Ok(())
@@ -129,6 +169,7 @@ impl Store for MemoryStore {
             Ok(Standing {
                 grants: kept.grants.values().cloned().collect(),
                 pins: kept.pins.values().cloned().collect(),
+                settings: kept.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
                 vaults: kept.vaults.values().cloned().collect(),
             })
         })
@@ -178,6 +219,43 @@ impl Store for MemoryStore {
             let next = rows.last().filter(|_| more).map(|(place, _)| *place);
             Ok(Page { items: rows.into_iter().map(|(_, record)| record).collect(), next })
         })
+    }
+
+    fn due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<KeyRecord>>, Failure>> {
+        Box::pin(async move {
+            self.read_gate.pass().await;
+            let mut rows: Vec<_> = self
+                .look()?
+                .keys
+                .values()
+                .filter_map(|(place, record)| Some((record.next_due()?.0, *place, Arc::clone(record))))
+                .filter(|(due_s, ..)| *due_s <= until_s)
+                .collect();
+            rows.sort_by_key(|(due_s, place, _)| (*due_s, *place));
+            rows.truncate(most);
+            Ok(rows.into_iter().map(|(_, _, record)| record).collect())
+        })
+    }
+
+    /// Bytes that stand for what was handed over, and say nothing about it: any other bytes stand for nothing.
+    fn seal_backup(&self, record: &KeyRecord, materials: &[Arc<Material>]) -> Result<Vec<u8>, Failure> {
+        if self.fails_all.load(Ordering::SeqCst) {
+            return Err(broken());
+        }
+        let mut backups = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = backups.len() as u64;
+        let sealed: Vec<u8> = (0..6).flat_map(|word| mix(self.id ^ mix(number * 8 + word)).to_be_bytes()).collect();
+        let materials = materials.iter().map(|material| Material::clone(material)).collect();
+        backups.insert(sealed.clone(), (record.clone(), materials));
+        Ok(sealed)
+    }
+
+    fn open_backup(&self, sealed: &[u8]) -> Result<(KeyRecord, Vec<Material>), Failure> {
+        if self.fails_all.load(Ordering::SeqCst) {
+            return Err(broken());
+        }
+        let backups = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
+        backups.get(sealed).cloned().ok_or_else(|| Failure::bad_request("the value is no backup made by this broker"))
     }
 
     fn commit(&self, changes: Vec<Change>) -> Later<'_, Result<(), CommitError>> {

@@ -39,8 +39,9 @@ class FixedToken:
 class Client:
     """A Key Vault client with a certificate of its own."""
 
-    def __init__(self, vault_url: str, pki: str, name: str, ca: str | None = None):
+    def __init__(self, vault_url: str, pki: str, name: str, ca: str | None = None, **more):
         self.vault_url = vault_url
+        self.more = more
         self.certificate = (f"{pki}/{name}.pem", f"{pki}/{name}.key")
         self.ca = ca or f"{pki}/ca.pem"
         self.keys = KeyClient(vault_url, FixedToken(), **self._how())
@@ -51,4 +52,4 @@ class Client:
 
     def _how(self) -> dict:
         transport = RequestsTransport(connection_cert=self.certificate, connection_verify=self.ca)
-        return {"transport": transport, "retry_total": 0, "api_version": "7.4"}
+        return {"transport": transport, "retry_total": 0, "api_version": "7.4", **self.more}

@@ -2,11 +2,13 @@
 
 use broker_core::algorithm::KeySpec;
 use broker_core::grant::Permit;
+use broker_core::imported::ImportedKey;
 use broker_core::name::KeyVersion;
 use broker_core::port::Generated;
-use broker_core::refusal::Failure;
+use broker_core::refusal::{Failure, Refusal};
 use broker_core::secret::Secret;
 use broker_core::verb;
+use broker_crypto::{CryptoError, jwk};
 
 use super::place_of;
 use crate::backend::WasmBackend;
@@ -14,20 +16,22 @@ use crate::frame::{Frame, Verb};
 use crate::translate;
 
 impl WasmBackend {
-    /// Makes a version from PKCS #8 (RSA, EC) or raw bytes (oct).
+    /// Makes a version from a key's numbers; the guest is lent them as PKCS #8 (RSA, EC) or raw bytes (oct).
     ///
     /// # Errors
-    /// `AlgorithmUnsupported` for a spec it does not serve, `BadRequest` for material that is no such key, and what a
+    /// `AlgorithmUnsupported` for a spec it does not serve, `BadRequest` for numbers that are no such key, and what a
     /// guest's end brings.
     pub(crate) async fn take_key(
         &self,
         permit: Permit<verb::ImportKey>,
         version: KeyVersion,
         spec: KeySpec,
-        material: Secret,
+        key: ImportedKey,
     ) -> Result<Generated, Failure> {
         let place = place_of(permit.scope(), version)?;
         self.check_spec(spec)?;
+        let material = material_of(spec, &key)?;
+        drop(key); // wiped now and not when the guest is done
         let call = self.guest.begin(self.guest.shared.limits.generate_ms_max).await?;
         call.within(Verb::ImportKey, async {
             let context = translate::context(&place);
@@ -41,4 +45,13 @@ impl WasmBackend {
         })
         .await
     }
+}
+
+fn material_of(spec: KeySpec, key: &ImportedKey) -> Result<Secret, Failure> {
+    jwk::material(spec, key).map_err(|error| match error {
+        CryptoError::BadKey | CryptoError::BadLength | CryptoError::Unsupported | CryptoError::Unwrappable => {
+            Refusal::BadRequest { problem: format!("the key's numbers are not a sound {spec} key") }.into()
+        }
+        CryptoError::Internal => Failure::internal(error),
+    })
 }

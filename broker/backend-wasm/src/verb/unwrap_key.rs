@@ -33,7 +33,8 @@ impl WasmBackend {
         call.within(Verb::UnwrapKey, async {
             for (index, candidate) in candidates.iter().enumerate() {
                 self.check_wrap(algorithm, candidate.spec)?;
-                let place = Place { vault: candidate.home(vault).clone(), key: key.clone(), version: candidate.version };
+                let place =
+                    Place { vault: candidate.home(vault).clone(), key: key.clone(), version: candidate.version };
                 match unwrap_with(&call, place, candidate, &parcel).await {
                     Ok(secret) => return Ok(Unwrapped { secret, candidate: index }),
                     Err(failure) if failure.refusal == Refusal::Unwrappable => {}

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use broker_backend_wasm::WasmBackend;
 use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras};
+use broker_core::imported::ImportedKey;
 use broker_core::key::Material;
 use broker_core::name::KeyVersion;
-use broker_core::port::Candidate;
+use broker_core::port::{Backend, Candidate};
 use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
 use broker_core::verb;
@@ -89,8 +90,9 @@ async fn only_what_the_verb_needs_works() {
 /// One and the same AES key, imported under a name.
 async fn imported<'a>(backend: &'a WasmBackend, name: &str) -> Key<'a> {
     let (permit, spec) = (permit::<verb::ImportKey>("vault1", name), KeySpec::Oct256);
-    let made = backend.import_key(permit, VERSION, spec, Secret::new(vec![0x6B; 32])).await.unwrap();
-    let material = Arc::new(Material { opaque: made.opaque, public: made.public });
+    let key = ImportedKey::Oct(Secret::new(vec![0x6B; 32]));
+    let made = backend.import_key(permit, VERSION, spec, key).await.unwrap();
+    let material = Arc::new(Material { opaque: made.opaque, public: made.public, origin_vault: None });
     let candidate = Candidate { version: VERSION, spec, material };
     Key { backend, vault: "vault1".into(), name: name.into(), candidate }
 }

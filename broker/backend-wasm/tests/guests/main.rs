@@ -8,3 +8,6 @@ mod loading;
 mod misbehaviour;
 mod plant;
 mod round_trips;
+#[path = "../../../crypto/tests/vector/mod.rs"]
+#[allow(dead_code)] // one key of it is used here
+mod vector;

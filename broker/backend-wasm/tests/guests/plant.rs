@@ -98,7 +98,7 @@ pub async fn generate(
     spec: KeySpec,
 ) -> Result<Candidate, Failure> {
     let made = backend.generate_key(Making::Create(permit::<verb::CreateKey>("vault1", name)), version, spec).await?;
-    let material = Arc::new(Material { opaque: made.opaque, public: made.public });
+    let material = Arc::new(Material { opaque: made.opaque, public: made.public, origin_vault: None });
     Ok(Candidate { version, spec, material })
 }
 

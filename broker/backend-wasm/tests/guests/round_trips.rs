@@ -2,20 +2,25 @@
 
 use std::sync::{Arc, OnceLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker_backend_wasm::WasmBackend;
 use broker_core::algorithm::{KeyFamily, KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras};
+use broker_core::imported::{EcNumbers, ImportedKey, RsaNumbers};
 use broker_core::key::Material;
 use broker_core::name::KeyVersion;
 use broker_core::port::{Backend, Candidate};
 use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
 use broker_core::verb;
+use broker_crypto::jwk;
 use broker_crypto::key::CryptoKey;
 use broker_crypto::verify::verify_with;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::plant::{Key, VERSION, generate, load, permit, refusal};
+use crate::vector;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_key_spec_wraps_unwraps_and_signs_with_every_algorithm_that_fits() {
@@ -74,28 +79,76 @@ async fn check_round_trip(key: &Key<'_>, algorithm: WrapAlgorithm) {
     }
 }
 
+fn number(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+/// The key of RFC 7516 appendix A.1.3.
+fn published_rsa() -> ImportedKey {
+    let secret = |text: &str| Secret::new(number(text));
+    ImportedKey::Rsa(Box::new(RsaNumbers {
+        n: number(vector::N),
+        e: vec![1, 0, 1],
+        d: secret(vector::D),
+        p: secret(vector::P),
+        q: secret(vector::Q),
+        dp: secret(vector::DP),
+        dq: secret(vector::DQ),
+        qi: secret(vector::QI),
+    }))
+}
+
+/// The key of RFC 7515 appendix A.3.1.
+fn published_ec() -> ImportedKey {
+    ImportedKey::Ec(EcNumbers {
+        x: number("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
+        y: number("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
+        d: Secret::new(number("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI")),
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_imported_key_is_the_key_that_was_imported() {
     let backend = load("software").await;
-    for spec in [KeySpec::Oct256, KeySpec::EcP256, KeySpec::Rsa2048] {
-        let mine = CryptoKey::generate(spec).unwrap();
-        let permit = permit::<verb::ImportKey>("vault1", "key");
-        let made = backend.import_key(permit, VERSION, spec, mine.to_material().unwrap()).await.unwrap();
+    let rows: [(KeySpec, fn() -> ImportedKey); 3] = [
+        (KeySpec::Oct256, || ImportedKey::Oct(Secret::new(vec![5; 32]))),
+        (KeySpec::EcP256, published_ec),
+        (KeySpec::Rsa2048, published_rsa),
+    ];
+    for (spec, key) in rows {
+        let mine = CryptoKey::import(spec, &jwk::material(spec, &key()).unwrap()).unwrap();
+        let made = backend.import_key(permit::<verb::ImportKey>("vault1", "key"), VERSION, spec, key()).await.unwrap();
         assert_eq!(made.public, mine.public_key());
-        let material = Arc::new(Material { opaque: made.opaque, public: made.public });
+        let material = Arc::new(Material { opaque: made.opaque, public: made.public, origin_vault: None });
         let candidate = Candidate { version: VERSION, spec, material };
-        let key = Key { backend: &backend, vault: "vault1".into(), name: "key".into(), candidate };
+        let theirs = Key { backend: &backend, vault: "vault1".into(), name: "key".into(), candidate };
         let algorithm = match spec {
             KeySpec::Oct256 => WrapAlgorithm::A256Kw,
             KeySpec::Rsa2048 => WrapAlgorithm::RsaOaep256,
             _ => continue,
         };
         let wrapped = mine.wrap(algorithm, &Secret::new(vec![3; 32]), &WrapExtras::default()).unwrap();
-        assert_eq!(key.unwrap(algorithm, &wrapped.value).await.unwrap(), [3; 32]);
+        assert_eq!(theirs.unwrap(algorithm, &wrapped.value).await.unwrap(), [3; 32]);
     }
-    let nonsense = Secret::new(vec![1; 100]);
-    let refused = backend.import_key(permit::<verb::ImportKey>("vault1", "key"), VERSION, KeySpec::Rsa2048, nonsense);
-    assert!(matches!(refusal(refused.await), Refusal::BadRequest { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_are_no_key_of_the_spec_are_not_imported() {
+    let backend = load("software").await;
+    let oct = |bytes: usize| ImportedKey::Oct(Secret::new(vec![1; bytes]));
+    let ImportedKey::Rsa(mut torn) = published_rsa() else { unreachable!() };
+    torn.n[100] ^= 1;
+    for (spec, key) in [
+        (KeySpec::Rsa2048, oct(100)),
+        (KeySpec::Oct256, oct(16)),
+        (KeySpec::Rsa3072, published_rsa()),
+        (KeySpec::Rsa2048, ImportedKey::Rsa(torn)),
+        (KeySpec::EcP384, published_ec()),
+        (KeySpec::Rsa2048, published_ec()),
+    ] {
+        let refused = backend.import_key(permit::<verb::ImportKey>("vault1", "key"), VERSION, spec, key).await;
+        assert!(matches!(refusal(refused), Refusal::BadRequest { .. }), "{spec}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -75,18 +75,14 @@ impl Broker {
         let record = Arc::new(KeyRecord { vault: vault.name.clone(), state: KeyState::Live, revision: 1, ..backed_up });
         let materials: Vec<_> =
             materials.into_iter().map(|material| Arc::new(moved(material, &from, &vault.name))).collect();
-        let mut changes: Vec<_> = record
-            .versions
-            .iter()
-            .zip(&materials)
-            .map(|(version, material)| Change::PutMaterial {
-                vault: vault.name.clone(),
-                key: record.name.clone(),
-                version: version.version,
-                material: Arc::clone(material),
-            })
-            .collect();
-        changes.push(Change::PutKey(Arc::clone(&record)));
+        // The record first: of two that restore the same backup, the later hears that the name is taken.
+        let mut changes = vec![Change::PutKey(Arc::clone(&record))];
+        changes.extend(record.versions.iter().zip(&materials).map(|(version, material)| Change::PutMaterial {
+            vault: vault.name.clone(),
+            key: record.name.clone(),
+            version: version.version,
+            material: Arc::clone(material),
+        }));
         match self.store.commit(changes).await {
             Ok(()) => {}
             Err(CommitError::Stale) => return Err(taken(&record.name)),

@@ -1,6 +1,7 @@
 //! delete, recover, purge, and what is deleted.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::deed::Deed;
 use super::get_key::KeyView;
@@ -14,6 +15,34 @@ use crate::port::{Candidate, Change, CommitError, Page};
 use crate::refusal::{Failure, Refusal};
 use crate::vault::Vault;
 use crate::verb::{self, Operation};
+
+/// The keys that are being deleted, recovered or purged now: one such request a key at a time. A deletion is not purged
+/// before it is acknowledged, so nobody who found the key live still uses it when its backend destroys it; and a recovery
+/// between that and the end of the record would bring a key back to life that opens nothing any more.
+#[derive(Debug, Default)]
+pub(super) struct Graves(Mutex<HashSet<(VaultName, KeyName)>>);
+
+struct Claim<'a> {
+    graves: &'a Graves,
+    id: (VaultName, KeyName),
+}
+
+impl Graves {
+    fn claim(&self, vault: &VaultName, key: &KeyName) -> Result<Claim<'_>, Refusal> {
+        let id = (vault.clone(), key.clone());
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+            return Ok(Claim { graves: self, id });
+        }
+        let problem = format!("key {key} is being deleted, recovered or purged by another request; look at it again");
+        Err(Refusal::Conflict { problem })
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.graves.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
 
 /// A deleted key. Times are Unix seconds.
 #[derive(Debug, Clone)]
@@ -35,7 +64,7 @@ impl Broker {
     /// Soft-deletes a key with all its versions. When it answers, no request that found it live is still under way.
     ///
     /// # Errors
-    /// `Forbidden`, `VaultNotFound`, `KeyNotFound`, `Conflict` (its delete lock).
+    /// `Forbidden`, `VaultNotFound`, `KeyNotFound`, `Conflict` (its delete lock, or another request deletes it).
     pub async fn delete_key(&self, asker: &Asker, vault: VaultName, key: KeyName) -> Result<DeletedView, Refusal> {
         let mut deed = self.begin(asker, Operation::DeleteKey, Scope::Key(vault.clone(), key.clone()));
         let result = self.delete_key_decided(&mut deed, &vault, &key).await;
@@ -51,6 +80,7 @@ impl Broker {
         let _spent: Permit<verb::DeleteKey> = deed.permit()?;
         let vault = vault_of(deed.turn()?, vault)?;
         let (now_s, days) = (deed.now_s, vault.soft_delete_days);
+        let _claim = self.graves.claim(&vault.name, key)?;
         self.record(&vault, key).await?.deleted(now_s, days)?;
         self.intend(deed).await?;
         let record = self.change_key(deed, &vault.name, key, |record| record.deleted(now_s, days)).await?;
@@ -76,7 +106,13 @@ impl Broker {
         let _spent: Permit<verb::GetDeletedKey> = deed.permit()?;
         let vault = vault_of(deed.turn()?, vault)?;
         let record = self.record(&vault, key).await?;
-        self.deleted_view(&vault, record).await
+        match self.deleted_view(&vault, record).await {
+            // Purged between its record and its material: that is no bug of ours.
+            Err(_) if self.store.key(&vault.name, key).await?.is_none() => {
+                Err(Refusal::KeyNotFound { key: key.clone(), version: None }.into())
+            }
+            answer => answer,
+        }
     }
 
     /// The deleted keys of a vault, at most `most`, from after the marker an earlier page ended with.
@@ -123,7 +159,7 @@ impl Broker {
     /// Makes a deleted key live again.
     ///
     /// # Errors
-    /// `Forbidden`, `VaultNotFound`, `KeyNotFound`.
+    /// `Forbidden`, `VaultNotFound`, `KeyNotFound`, `Conflict` (it is being purged).
     pub async fn recover_key(&self, asker: &Asker, vault: VaultName, key: KeyName) -> Result<KeyView, Refusal> {
         let mut deed = self.begin(asker, Operation::RecoverKey, Scope::Key(vault.clone(), key.clone()));
         let result = self.recover_key_decided(&mut deed, &vault, &key).await;
@@ -138,6 +174,7 @@ impl Broker {
     ) -> Result<KeyView, Failure> {
         let _spent: Permit<verb::RecoverKey> = deed.permit()?;
         let vault = vault_of(deed.turn()?, vault)?;
+        let _claim = self.graves.claim(&vault.name, key)?;
         self.record(&vault, key).await?.recovered()?;
         self.intend(deed).await?;
         let record = self.change_key(deed, &vault.name, key, KeyRecord::recovered).await?;
@@ -148,7 +185,8 @@ impl Broker {
     /// Destroys a deleted key for good.
     ///
     /// # Errors
-    /// `Forbidden`, `VaultNotFound`, `KeyNotFound` (also for a live key), `PurgeProtected`, or what the backend refuses.
+    /// `Forbidden`, `VaultNotFound`, `KeyNotFound` (also for a live key), `PurgeProtected`, `Conflict` (another request
+    /// purges or recovers it), or what the backend refuses.
     pub async fn purge_key(&self, asker: &Asker, vault: VaultName, key: KeyName) -> Result<(), Refusal> {
         let mut deed = self.begin(asker, Operation::PurgeKey, Scope::Key(vault.clone(), key.clone()));
         let result = self.purge_key_decided(&mut deed, &vault, &key).await;
@@ -158,6 +196,7 @@ impl Broker {
     async fn purge_key_decided(&self, deed: &mut Deed<'_>, vault: &VaultName, key: &KeyName) -> Result<(), Failure> {
         let permit = deed.permit::<verb::PurgeKey>()?;
         let vault = vault_of(deed.turn()?, vault)?;
+        let _claim = self.graves.claim(&vault.name, key)?;
         let record = self.record(&vault, key).await?;
         let KeyState::Deleted { purge_s, .. } = record.state else {
             return Err(Refusal::KeyNotFound { key: key.clone(), version: None }.into());
@@ -165,6 +204,7 @@ impl Broker {
         if vault.purge_protection && deed.now_s < purge_s {
             return Err(Refusal::PurgeProtected { key: key.clone(), purge_s }.into());
         }
+        deed.backend = Some(record.latest().backend.clone());
         self.intend(deed).await?;
         self.destroy(permit, &vault, &record).await?;
         self.store.commit(vec![Change::DropKey(record)]).await.map_err(|error| match error {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Broker;
 use super::deed::Deed;
+use super::{Broker, system};
 use crate::entry::Asker;
 use crate::grant::{Grant, GrantId, Granted, Permit, Scope, may_give};
 use crate::name::Principal;
@@ -63,8 +63,8 @@ impl Broker {
     /// Takes a right back. When it answers, no request that was decided under it is still under way.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `Conflict` for the last grant that lets anyone administer the broker: without it, no other
-    /// would hold now and for as long.
+    /// `Forbidden`, `NotFound`, `Conflict` for a built-in grant, and for the last one that lets anyone administer the
+    /// broker: without it, no other would hold now and for as long.
     pub async fn remove_grant(&self, asker: &Asker, id: GrantId) -> Result<(), Refusal> {
         let known = self.turns.begin().policy.grant(id).cloned();
         let scope = known.as_ref().map_or(Scope::Broker, |grant| grant.scope.clone());
@@ -86,6 +86,10 @@ impl Broker {
         let _spent: Permit<verb::RemoveGrant> = deed.permit()?;
         let missing = || Refusal::NotFound { what: format!("grant {id}") };
         known.ok_or_else(missing)?;
+        if system::is_built_in(id) {
+            let problem = format!("grant {id} is built in: it is what the broker's own tasks do their work by");
+            return Err(Refusal::Conflict { problem }.into());
+        }
         let desk = self.desk.lock().await;
         // Looked up again: another request may have taken it back while this one waited for the desk.
         let grant = self.turns.begin().policy.grant(id).cloned().ok_or_else(missing)?;

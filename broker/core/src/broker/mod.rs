@@ -7,6 +7,7 @@ mod clock;
 mod create_key;
 mod deed;
 mod delete_key;
+mod doctor;
 mod get_key;
 mod grants;
 mod import_key;
@@ -30,6 +31,7 @@ use arc_swap::ArcSwap;
 
 pub use create_key::CreateKey;
 pub use delete_key::{DeletedSummary, DeletedView};
+pub use doctor::Finding;
 pub use get_key::KeyView;
 pub use grants::NewGrant;
 pub use list_keys::KeySummary;
@@ -94,6 +96,7 @@ pub struct Broker {
     /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
     /// for older requests to end, since one of them may be waiting here.
     desk: async_lock::Mutex<()>,
+    graves: delete_key::Graves,
     on_pins: OnceLock<OnPins>,
 }
 
@@ -118,6 +121,7 @@ impl Broker {
             store: parts.store,
             turns: Turns::new(ruling),
             desk: async_lock::Mutex::new(()),
+            graves: delete_key::Graves::default(),
             on_pins: OnceLock::new(),
         })
     }

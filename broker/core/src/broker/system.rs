@@ -45,6 +45,11 @@ pub fn task_asker(task: Task, request: RequestId) -> Asker {
     }
 }
 
+/// Whether a grant is one of [`grants`].
+pub(super) fn is_built_in(id: GrantId) -> bool {
+    grants().any(|grant| grant.id == id)
+}
+
 /// What the tasks are granted: built in, so that they are there in every store and are listed like the others.
 pub(super) fn grants() -> impl Iterator<Item = Grant> {
     Task::ALL.iter().enumerate().map(|(number, task)| Grant {

@@ -46,10 +46,11 @@ impl Broker {
         deed.version = Some(picked);
         let now_s = deed.now_s;
         record.with_patch(Some(picked), patch, now_s)?;
+        // Before the change: once that has been waited for, the key may be deleted and purged by others.
+        let material = self.store.material(&vault.name, key, picked).await?;
         self.intend(deed).await?;
         let next =
             self.change_key(deed, &vault.name, key, |record| record.with_patch(Some(picked), patch, now_s)).await?;
-        let material = self.store.material(&vault.name, key, picked).await?;
         KeyView::of(vault, next, Some(picked), material)
     }
 }

@@ -1,46 +1,55 @@
 //! Every operation as one request on a prepared bench, so that what must hold for all of them is asked of all of them.
 
-use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras};
-use broker_core::broker::{CreateKey, NewGrant, NewVault, UnwrapKey, VaultPatch, WrapKey};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras};
+use broker_core::broker::{CreateKey, NewGrant, NewVault, Sign, UnwrapKey, VaultPatch, WrapKey};
 use broker_core::entry::Asker;
 use broker_core::grant::{GrantId, Granted, Scope};
+use broker_core::imported::ImportedKey;
 use broker_core::key::VersionPatch;
 use broker_core::name::{KeyName, VaultName};
 use broker_core::permission::Permission;
 use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
 use broker_core::verb::{self, Operation};
+use broker_testkit::store_questions::policy;
 use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run, vault_name};
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 33] = [
+pub const EXPECTED: [(Operation, Permission, bool); 37] = [
+    (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::BackupKey, Permission::Backup, false),
     (Operation::CreateGrant, Permission::GrantWrite, true),
     (Operation::CreateKey, Permission::Create, true),
     (Operation::CreatePin, Permission::VaultManage, true),
     (Operation::CreateVault, Permission::VaultManage, true),
     (Operation::Decrypt, Permission::Decrypt, false),
-    (Operation::DeleteKey, Permission::Delete, false),
+    (Operation::DeleteKey, Permission::Delete, true),
     (Operation::Encrypt, Permission::Encrypt, false),
+    (Operation::Examine, Permission::GrantRead, false),
     (Operation::GetDeletedKey, Permission::Get, false),
     (Operation::GetKey, Permission::Get, false),
     (Operation::GetRotationPolicy, Permission::GetRotationPolicy, false),
-    (Operation::ImportKey, Permission::Import, false),
+    (Operation::ImportKey, Permission::Import, true),
     (Operation::ListDeletedKeys, Permission::List, false),
     (Operation::ListGrants, Permission::GrantRead, false),
     (Operation::ListKeys, Permission::List, false),
     (Operation::ListPins, Permission::VaultManage, false),
     (Operation::ListVaults, Permission::VaultManage, false),
     (Operation::ListVersions, Permission::List, false),
-    (Operation::PurgeKey, Permission::Purge, false),
+    (Operation::LockKey, Permission::VaultManage, true),
+    (Operation::NotifyKey, Permission::Rotate, true),
+    (Operation::PurgeKey, Permission::Purge, true),
     (Operation::RandomBytes, Permission::Rng, false),
-    (Operation::RecoverKey, Permission::Recover, false),
+    (Operation::RecoverKey, Permission::Recover, true),
     (Operation::ReleaseKey, Permission::Release, false),
     (Operation::RemoveGrant, Permission::GrantWrite, true),
     (Operation::RemovePin, Permission::VaultManage, true),
-    (Operation::RestoreKey, Permission::Restore, false),
+    (Operation::RestoreKey, Permission::Restore, true),
     (Operation::RotateKey, Permission::Rotate, true),
-    (Operation::SetRotationPolicy, Permission::SetRotationPolicy, false),
+    (Operation::SetRotationPolicy, Permission::SetRotationPolicy, true),
     (Operation::Sign, Permission::Sign, false),
     (Operation::UnwrapKey, Permission::UnwrapKey, false),
     (Operation::UpdateKey, Permission::Update, true),
@@ -56,16 +65,30 @@ pub struct Target {
     pub key: KeyName,
     pub grant: GrantId,
     pub wrapped: Vec<u8>,
+    /// Of a key that is there no more.
+    pub backup: Vec<u8>,
+    /// How often the clock was accepted.
+    pub accepted: Arc<AtomicUsize>,
 }
 
 impl Target {
-    /// A key `k` in `vault1`, something wrapped under it, a pin `old`, and a grant that can be taken back.
+    /// A key `k` in `vault1`, something wrapped under it, another key that is to be deleted and three that are deleted, the
+    /// backup of one that is gone, a pin `old`, and a grant that can be taken back.
     pub fn prepared(bench: &Bench) -> Self {
         bench.make_key("k", KeySpec::Rsa2048);
         let wrapped = bench.wrap(&bench.admin(), "k", b"a secret").unwrap().wrapped.value;
         run(bench.broker.create_pin(&bench.admin(), anchor_name("old"), [1; 32])).unwrap();
+        for key in ["doomed", "bin", "sleeping", "dead", "gone"] {
+            bench.make_key(key, KeySpec::Oct256);
+        }
+        let (admin, vault) = (bench.admin(), bench.vault());
+        let backup = run(bench.broker.backup_key(&admin, bench.vault(), key_name("gone"))).unwrap();
+        for key in ["bin", "sleeping", "dead", "gone"] {
+            run(bench.broker.delete_key(&admin, bench.vault(), key_name(key))).unwrap();
+        }
+        run(bench.broker.purge_key(&admin, bench.vault(), key_name("gone"))).unwrap();
         let grant = bench.give("corp/dns:other", &[Permission::Get], Scope::Broker).id;
-        Self { vault: bench.vault(), key: key_name("k"), grant, wrapped }
+        Self { vault, key: key_name("k"), grant, wrapped, backup, accepted: Arc::default() }
     }
 }
 
@@ -102,19 +125,33 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
             broker.update_vault(asker, vault, patch).await.map(drop)
         }
         Operation::WrapKey => broker.wrap_key(asker, a_wrap(on)).await.map(drop),
-        Operation::BackupKey => unimplemented_yet::<verb::BackupKey>(bench, asker, on).await,
-        Operation::DeleteKey => unimplemented_yet::<verb::DeleteKey>(bench, asker, on).await,
-        Operation::GetDeletedKey => unimplemented_yet::<verb::GetDeletedKey>(bench, asker, on).await,
-        Operation::GetRotationPolicy => unimplemented_yet::<verb::GetRotationPolicy>(bench, asker, on).await,
-        Operation::ImportKey => unimplemented_yet::<verb::ImportKey>(bench, asker, on).await,
-        Operation::ListDeletedKeys => unimplemented_yet::<verb::ListDeletedKeys>(bench, asker, on).await,
-        Operation::PurgeKey => unimplemented_yet::<verb::PurgeKey>(bench, asker, on).await,
-        Operation::RecoverKey => unimplemented_yet::<verb::RecoverKey>(bench, asker, on).await,
+        Operation::AcceptClock => {
+            let accept = |_| on.accepted.fetch_add(1, Ordering::SeqCst) == 0;
+            broker.accept_clock(asker, accept).await.map(drop)
+        }
+        Operation::BackupKey => broker.backup_key(asker, vault, key).await.map(drop),
+        Operation::DeleteKey => broker.delete_key(asker, vault, key_name("doomed")).await.map(drop),
+        Operation::Examine => {
+            let ask = broker.examine(asker, principal("corp/dns:host1"), (vault, key), &[]);
+            ask.await.map(drop)
+        }
+        Operation::GetDeletedKey => broker.get_deleted_key(asker, vault, key_name("bin")).await.map(drop),
+        Operation::GetRotationPolicy => broker.rotation_policy(asker, vault, key).await.map(drop),
+        Operation::ImportKey => {
+            let ask = CreateKey { vault, ..bench.create_ask("imported", KeySpec::Oct128) };
+            let imported = ImportedKey::Oct(Secret::copied_from(&[7; 16]));
+            broker.import_key(asker, ask, imported).await.map(drop)
+        }
+        Operation::ListDeletedKeys => broker.list_deleted_keys(asker, vault, None, 25).await.map(drop),
+        Operation::LockKey => broker.lock_key(asker, vault, key, true).await,
+        Operation::NotifyKey => broker.notify_key(asker, vault, key).await,
+        Operation::PurgeKey => broker.purge_key(asker, vault, key_name("dead")).await,
+        Operation::RecoverKey => broker.recover_key(asker, vault, key_name("sleeping")).await.map(drop),
         Operation::ReleaseKey => unimplemented_yet::<verb::ReleaseKey>(bench, asker, on).await,
-        Operation::RestoreKey => unimplemented_yet::<verb::RestoreKey>(bench, asker, on).await,
-        Operation::SetRotationPolicy => unimplemented_yet::<verb::SetRotationPolicy>(bench, asker, on).await,
-        Operation::Sign => unimplemented_yet::<verb::Sign>(bench, asker, on).await,
-        Operation::Verify => unimplemented_yet::<verb::Verify>(bench, asker, on).await,
+        Operation::RestoreKey => broker.restore_key(asker, vault, &on.backup).await.map(drop),
+        Operation::SetRotationPolicy => broker.set_rotation_policy(asker, vault, key, policy()).await.map(drop),
+        Operation::Sign => broker.sign(asker, a_sign(on)).await.map(drop),
+        Operation::Verify => broker.verify(asker, a_sign(on), vec![0; 256]).await.map(drop),
     }
 }
 
@@ -124,6 +161,16 @@ async fn unimplemented_yet<V: verb::Verb>(bench: &Bench, asker: &Asker, on: &Tar
         Err(Refusal::NotImplemented { operation }) if operation == V::OPERATION.word() => Ok(()),
         Err(refusal) => Err(refusal),
         Ok(()) => panic!("{} is served without being implemented", V::OPERATION),
+    }
+}
+
+fn a_sign(on: &Target) -> Sign {
+    Sign {
+        vault: on.vault.clone(),
+        key: on.key.clone(),
+        version: None,
+        algorithm: SignAlgorithm::Ps256,
+        digest: vec![7; 32],
     }
 }
 

@@ -42,9 +42,53 @@ const SEEDS: &[(&str, &str, &str)] = &[
     ("POST", "/keys/k/rotate?api-version=7.4", ""),
     ("POST", "/rng?api-version=7.4", r#"{"count":16}"#),
     ("POST", "/keys/k/sign?api-version=7.4", r#"{"alg":"RS256","value":"AAAA"}"#),
+    (
+        "POST",
+        "/keys/e//sign?api-version=7.4",
+        r#"{"alg":"ES384","value":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAQIDBAUGBwgJCgsMDQ4P"}"#,
+    ),
+    (
+        "POST",
+        "/keys/e/verify?api-version=7.4",
+        r#"{"alg":"ES384","digest":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAQIDBAUGBwgJCgsMDQ4P","value":"AAAA"}"#,
+    ),
+    (
+        "PUT",
+        "/keys/k?api-version=7.4",
+        r#"{"Hsm":true,"key":{"kty":"oct-HSM","key_ops":["wrapKey"],"k":"AAECAwQFBgcICQoLDA0ODw"},"tags":{"a":"b"}}"#,
+    ),
+    (
+        "PUT",
+        "/keys/e?api-version=7.4",
+        r#"{"key":{"kty":"EC","crv":"P-256","d":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","x":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","y":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"},"attributes":{"nbf":1}}"#,
+    ),
+    ("PUT", "/keys/r?api-version=7.4", RSA_IMPORT),
+    ("GET", "/keys/k/rotationpolicy?api-version=7.4", ""),
+    (
+        "PUT",
+        "/keys/k/rotationpolicy?api-version=7.4",
+        r#"{"lifetimeActions":[{"trigger":{"timeBeforeExpiry":"P30D"},"action":{"type":"Notify"}},
+            {"trigger":{"timeAfterCreate":"P1Y6M"},"action":{"type":"rotate"}}],"attributes":{"expiryTime":"P2Y"}}"#,
+    ),
+    ("POST", "/keys/k/backup?api-version=7.4", ""),
+    ("POST", "/keys/restore?api-version=7.4", r#"{"value":"AAAA"}"#),
+    ("DELETE", "/keys/k?api-version=7.4", ""),
+    ("GET", "/deletedkeys?api-version=7.4&maxresults=1&$skiptoken=AwAAAAAAAAAB", ""),
+    ("GET", "/deletedkeys/k?api-version=7.4", ""),
+    ("POST", "/deletedkeys/k/recover?api-version=7.4", ""),
     ("DELETE", "/deletedkeys/k?api-version=7.4", ""),
     ("POST", "/common/oauth2/v2.0/token", "grant_type=client_credentials"),
 ];
+
+/// Numbers of the right lengths.
+const RSA_IMPORT: &str = concat!(
+    r#"{"key":{"kty":"RSA","n":"8"#,
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    r#"","e":"AQAB","d":"AQ","p":"AQ","q":"AQ","dp":"AQ","dq":"AQ","qi":"AQ"}}"#
+);
 
 /// Pieces that once broke somebody.
 const TRICKS: &[&str] = &[
@@ -89,6 +133,9 @@ const TRICKS: &[&str] = &[
     "kty",
     "\"kty\":1,",
     "exportable",
+    "P1D",
+    "-HSM",
+    "P99999999999Y",
     "AAAAAAAAAAAA",
     "====",
 ];
@@ -159,7 +206,7 @@ fn check(desk: &Desk, request: Request<Bytes>) -> Result<(), TestCaseError> {
     prop_assert!(status < 500 || status == 501, "{heard:?}");
     prop_assert!(heard.header("x-ms-request-id").is_some());
     prop_assert_eq!(status == 401, heard.headers.contains_key("www-authenticate"));
-    if status != 200 {
+    if !matches!(status, 200 | 204) {
         prop_assert!(heard.body["error"]["code"].is_string() && !heard.message().is_empty(), "{:?}", heard);
     }
     Ok(())
@@ -188,7 +235,9 @@ fn the_seeds_are_taken_as_they_are() {
     for (method, target, body) in SEEDS {
         let request = build(method, target.as_bytes(), &[], body.as_bytes().to_vec()).unwrap();
         let heard = desk.send(EVERYTHING, request);
-        let reached = heard.label.reason != "bad-request" && heard.label.operation != "unroutable";
+        // Nobody but the broker itself can make a backup that it takes.
+        let fit = heard.label.reason != "bad-request" || heard.label.operation == "restore-key";
+        let reached = fit && heard.label.operation != "unroutable";
         assert!(reached, "{target}: {heard:?}");
     }
 }

@@ -43,10 +43,19 @@ fn a_key_bundle_says_all_that_is_public() {
 #[test]
 fn an_ec_key_has_a_curve_and_a_point() {
     let desk = Desk::new();
-    let made = desk.admin("POST", "/keys/e/create", r#"{"kty":"EC","crv":"P-521"}"#);
-    assert_eq!((made.body["key"]["kty"].as_str(), made.body["key"]["crv"].as_str()), (Some("EC"), Some("P-521")));
-    assert_eq!(made.body["key"]["x"].as_str().unwrap().len(), 88);
-    assert!(made.body["key"].get("n").is_none());
+    for (body, kty, curve, digits) in [
+        (r#"{"kty":"EC"}"#, "EC", "P-256", 43),
+        (r#"{"kty":"EC","crv":"P-384"}"#, "EC", "P-384", 64),
+        (r#"{"kty":"EC-HSM","crv":"P-521","key_size":521}"#, "EC-HSM", "P-521", 88),
+    ] {
+        let made = desk.admin("POST", "/keys/e/create", body).body["key"].clone();
+        assert_eq!(
+            (&made["kty"], &made["crv"], &made["key_ops"]),
+            (&json!(kty), &json!(curve), &json!(["sign", "verify"]))
+        );
+        assert_eq!((made["x"].as_str().unwrap().len(), made["y"].as_str().unwrap().len()), (digits, digits));
+        assert!(made.get("n").is_none() && made.get("d").is_none());
+    }
 }
 
 #[test]
@@ -64,6 +73,9 @@ fn what_is_not_supported_is_refused_by_name() {
         (r#"{"kty":"RSA","attributes":{"exp":-1}}"#, "exp"),
         (r#"{"kty":"RSA","attributes":{"exp":253402300800}}"#, "exp"),
         (r#"{"kty":"OKP"}"#, "OKP"),
+        (r#"{"kty":"EC","key_ops":["sign","wrapKey"]}"#, "key_ops wrapKey"),
+        (r#"{"kty":"EC-HSM","key_ops":["encrypt"]}"#, "key_ops encrypt"),
+        (r#"{"kty":"oct","key_ops":["verify"]}"#, "key_ops verify"),
     ];
     for (body, named) in rows {
         let heard = desk.admin("POST", "/keys/k/create", body);
@@ -86,6 +98,23 @@ fn a_secret_comes_back_by_every_form_of_the_path() {
         let opened = desk.admin("POST", &format!("/keys/k{form}/unwrapkey"), &back);
         assert_eq!(opened.body, json!({"kid": wrapped.body["kid"], "value": "AAECAwQFBgcICQoLDA0ODw"}));
         assert_eq!(opened.label.operation, "unwrap-key");
+    }
+}
+
+#[test]
+fn symmetric_keys_wrap_by_the_algorithms_of_their_size() {
+    let desk = Desk::new();
+    for bits in [128, 192, 256] {
+        desk.make(&format!("k{bits}"), &json!({"kty": "oct", "key_size": bits}).to_string());
+    }
+    let rows = [("A128KW", 128), ("A128KWP", 128), ("A256KW", 256), ("A256KWP", 256), ("A256GCM", 256), ("A192KW", 0)];
+    for (algorithm, own) in rows {
+        for bits in [128, 192, 256] {
+            let body = json!({"alg": algorithm, "value": "AAECAwQFBgcICQoLDA0ODw"}).to_string();
+            let heard = desk.admin("POST", &format!("/keys/k{bits}/wrapkey"), &body);
+            assert_eq!(heard.status.as_u16(), if bits == own { 200 } else { 400 }, "{algorithm} {bits} {heard:?}");
+            assert!(bits == own || heard.message().contains(algorithm), "{algorithm} {bits}");
+        }
     }
 }
 

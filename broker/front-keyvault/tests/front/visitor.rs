@@ -26,7 +26,7 @@ pub struct Desk {
     entries_before: usize,
 }
 
-/// What came back, its JSON read.
+/// What came back, its JSON read; an empty body is null.
 #[derive(Debug)]
 pub struct Heard {
     pub status: StatusCode,
@@ -102,7 +102,7 @@ pub fn request(method: &str, target: &str, body: &str) -> Request<Bytes> {
 
 pub fn heard(answer: Answer) -> Heard {
     let (head, body) = answer.response.into_parts();
-    let body = serde_json::from_slice(&body).unwrap();
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
     Heard { status: head.status, headers: head.headers, body, label: answer.label }
 }
 

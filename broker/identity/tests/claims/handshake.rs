@@ -1,6 +1,6 @@
 //! Whole handshakes, TLS 1.3 and TLS 1.2.
 
-use broker_identity::{CaSpec, NameSource};
+use broker_identity::{CaSpec, NameSource, Offer};
 use rcgen::SigningKey;
 use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
@@ -51,6 +51,24 @@ fn the_suites_are_authenticated_and_the_group_is_hybrid() {
         assert!(name.contains("GCM") || name.contains("CHACHA20_POLY1305"), "{name}");
         assert!(name.starts_with("TLS13_") || name.starts_with("TLS_ECDHE_"), "{name}");
     }
+}
+
+#[test]
+fn a_strict_listener_takes_tls_1_3_with_aes_gcm_alone() {
+    let ca = Authority::root("Client CA");
+    let server = Server::offering(Offer::Tls13AesGcm, trust(vec![ca.spec("corp", NameSource::Dns)], vec![]));
+    let leaf = ca.leaf(&[dns("a.example")]);
+    let meeting = meet(&server, &client(&server, &TLS13, sends(&leaf)));
+    assert!(meeting.agreed());
+    assert_eq!(meeting.server.negotiated_cipher_suite().unwrap().suite(), CipherSuite::TLS13_AES_256_GCM_SHA384);
+    assert!(!meet(&server, &client(&server, &TLS12, sends(&leaf))).agreed());
+    let config = server.tls.config();
+    let suites: Vec<_> =
+        config.crypto_provider().cipher_suites.iter().map(rustls::SupportedCipherSuite::suite).collect();
+    assert_eq!(suites, [CipherSuite::TLS13_AES_256_GCM_SHA384, CipherSuite::TLS13_AES_128_GCM_SHA256]);
+    // A trust that moves makes the configuration anew, as strict as before.
+    server.live.replace(trust(vec![ca.spec("corp", NameSource::Dns)], vec![]));
+    assert_eq!(server.tls.config().crypto_provider().cipher_suites.len(), 2);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use broker_identity::{Denial, LiveTls, LiveTrust, ServerCertificate, ServerIdentity, Trust};
+use broker_identity::{Denial, LiveTls, LiveTrust, Offer, ServerCertificate, ServerIdentity, Trust};
 use rustls::client::{ClientConfig, ClientConnection, ResolvesClientCert};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -37,12 +37,16 @@ pub struct Server {
 
 impl Server {
     pub fn trusting(trust: Trust) -> Self {
+        Self::offering(Offer::Broad, trust)
+    }
+
+    pub fn offering(offer: Offer, trust: Trust) -> Self {
         let denials: Arc<Mutex<Vec<&'static str>>> = Arc::default();
         let counted = Arc::clone(&denials);
         let live = LiveTrust::new(trust, Arc::new(move |denial: &Denial| counted.lock().unwrap().push(denial.word())));
         let ca = Authority::root("Server CA");
         let identity = ServerIdentity::new(server_certificate(&ca));
-        let tls = LiveTls::new(live.clone(), identity.clone(), &[b"http/1.1"], Arc::new(Stopped)).unwrap();
+        let tls = LiveTls::new(live.clone(), identity.clone(), &[b"http/1.1"], offer, Arc::new(Stopped)).unwrap();
         Self { live, identity, tls, ca, denials }
     }
 

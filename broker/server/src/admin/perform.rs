@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker_core::broker::{Broker, NewGrant, NewVault, VaultPatch};
+use broker_core::broker::{Broker, Finding, NewGrant, NewVault, VaultPatch};
 use broker_core::entry::Asker;
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::name::{AnchorName, BackendName, KeyName, NameError, Principal, VaultName};
@@ -18,6 +18,8 @@ use crate::task::ClockGuard;
 pub struct Desk {
     pub broker: Arc<Broker>,
     pub guard: Arc<ClockGuard>,
+    /// The names of the client CAs.
+    pub client_cas: Vec<String>,
 }
 
 impl Desk {
@@ -66,6 +68,13 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
                 purge_protection,
             };
             Ok(Reply::Vaults(vec![vault_out(&*broker.create_vault(asker, vault).await?)]))
+        }
+        Ask::Examine { principal, vault, key } => {
+            let principal = Principal::parse(&principal).map_err(bad_name)?;
+            let key = KeyName::parse_any_case(&key).map_err(bad_name)?;
+            let vault = VaultName::parse(&vault).map_err(bad_name)?;
+            let findings = broker.examine(asker, principal, (vault, key), &desk.client_cas).await?;
+            Ok(Reply::Findings(findings.into_iter().map(finding_out).collect()))
         }
         Ask::ListGrants { scope } => {
             let grants = broker.list_grants(asker, scope_of(&scope)?).await?;
@@ -117,7 +126,9 @@ fn granted(role: Option<&str>, permissions: &[String]) -> Result<Granted, Refusa
         (Some(role), []) => {
             let known = || Role::ALL.iter().map(|role| role.word()).collect::<Vec<_>>().join(", ");
             let found = Role::of_loose_name(role);
-            Ok(Granted::Role(found.ok_or_else(|| bad(format!("there is no role {role:?}; the roles are {}", known())))?))
+            Ok(Granted::Role(
+                found.ok_or_else(|| bad(format!("there is no role {role:?}; the roles are {}", known())))?,
+            ))
         }
         (None, [_, ..]) => {
             let known = || Permission::ALL.iter().map(|permission| permission.word()).collect::<Vec<_>>().join(", ");
@@ -147,6 +158,11 @@ fn grant_out(grant: &Grant) -> wire::Grant {
         granted_by: grant.granted_by.to_string(),
         created: grant.created_s,
     }
+}
+
+fn finding_out(finding: Finding) -> wire::Finding {
+    let Finding { step, good, found, mend } = finding;
+    wire::Finding { step, good, found, mend }
 }
 
 fn pin_out(pin: &Arc<Pin>) -> wire::Pin {

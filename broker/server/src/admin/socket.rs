@@ -13,8 +13,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use super::perform::Desk;
-use crate::assemble::request_id;
 use super::wire::{Ask, LINE_BYTES_MAX, Reply};
+use crate::assemble::request_id;
 
 /// How long a peer may take for its line.
 const LINE_WAIT_MAX: Duration = Duration::from_secs(30);

@@ -37,6 +37,11 @@ pub enum Ask {
         #[serde(default)]
         purge_protection: bool,
     },
+    Examine {
+        principal: String,
+        vault: String,
+        key: String,
+    },
     ListGrants {
         scope: String,
     },
@@ -66,11 +71,18 @@ pub enum Ask {
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
     #[serde(rename_all = "kebab-case")]
-    Clock { was_suspended: bool },
+    Clock {
+        was_suspended: bool,
+    },
     Done {},
+    Findings(Vec<Finding>),
     Grants(Vec<Grant>),
     Pins(Vec<Pin>),
-    Refused { reason: String, message: String, request: String },
+    Refused {
+        reason: String,
+        message: String,
+        request: String,
+    },
     Vaults(Vec<Vault>),
 }
 
@@ -111,4 +123,14 @@ pub struct Vault {
     pub soft_delete_days: u16,
     pub purge_protection: bool,
     pub created: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    pub step: String,
+    pub good: bool,
+    pub found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
 }

@@ -72,7 +72,11 @@ pub struct Revoke {
 
 impl Revoke {
     pub fn run(self) -> Result<()> {
-        done(&self.reach, &Ask::RemoveGrant { id: self.id }, "revoked; no request decided under it is under way any more")
+        done(
+            &self.reach,
+            &Ask::RemoveGrant { id: self.id },
+            "revoked; no request decided under it is under way any more",
+        )
     }
 }
 
@@ -140,7 +144,10 @@ impl VaultCommand {
     pub fn run(self) -> Result<()> {
         match self.action {
             VaultAction::Create { name, backend, hsm_backend, soft_delete_days, purge_protection, reach } => {
-                show_vaults(&reach, &Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection })
+                show_vaults(
+                    &reach,
+                    &Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection },
+                )
             }
             VaultAction::List { reach } => show_vaults(&reach, &Ask::ListVaults {}),
             VaultAction::Update { name, hsm_backend, purge_protection, reach } => {
@@ -230,13 +237,51 @@ enum KeyAction {
 impl KeyCommand {
     pub fn run(self) -> Result<()> {
         let (key, lock, reach, words) = match self.action {
-            KeyAction::Lock { key, reach } => (key, true, reach, "locked; it cannot be deleted until the lock is lifted"),
+            KeyAction::Lock { key, reach } => {
+                (key, true, reach, "locked; it cannot be deleted until the lock is lifted")
+            }
             KeyAction::Unlock { key, reach } => (key, false, reach, "unlocked; it can be deleted"),
         };
-        let Some((vault, key)) = key.strip_prefix('/').and_then(|path| path.split_once('/')) else {
-            bail!("{key:?} must be /vault/key")
-        };
-        done(&reach, &Ask::LockKey { vault: vault.to_owned(), key: key.to_owned(), lock }, words)
+        let (vault, key) = vault_and_key(&key)?;
+        done(&reach, &Ask::LockKey { vault, key, lock }, words)
+    }
+}
+
+fn vault_and_key(path: &str) -> Result<(String, String)> {
+    match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+        Some((vault, key)) => Ok((vault.to_owned(), key.to_owned())),
+        None => bail!("{path:?} must be /vault/key"),
+    }
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    /// Who cannot use the key: ca-name/type:value, pin/name or local/uid:N
+    #[arg(long)]
+    principal: String,
+    /// /vault/key
+    #[arg(long)]
+    key: String,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Doctor {
+    pub fn run(self) -> Result<()> {
+        let (vault, key) = vault_and_key(&self.key)?;
+        let ask = Ask::Examine { principal: self.principal, vault, key };
+        let Reply::Findings(findings) = client::ask(&self.reach.socket, &ask)? else { bail!(UNEXPECTED) };
+        if self.reach.json {
+            return say::json(&findings);
+        }
+        for finding in &findings {
+            say::line(format!("{}  {}: {}", if finding.good { "ok " } else { "BAD" }, finding.step, finding.found))?;
+            if let Some(mend) = &finding.mend {
+                say::line(format!("       mend: {mend}"))?;
+            }
+        }
+        let bad = findings.iter().filter(|finding| !finding.good).count();
+        say::line(if bad == 0 { "nothing stands in its way here".to_owned() } else { format!("{bad} to mend") })
     }
 }
 

@@ -17,6 +17,11 @@ pub fn run(path: &Path) -> Result<()> {
         say::line(format!("backend {name}: {} {}", described.name, described.version))?;
     }
     let ruling = assembly.broker.ruling();
-    say::line(format!("store: {} vaults, {} grants, {} pins", ruling.vaults.len(), ruling.policy.grants().count(), ruling.pins.len()))?;
+    say::line(format!(
+        "store: {} vaults, {} grants, {} pins",
+        ruling.vaults.len(),
+        ruling.policy.grants().count(),
+        ruling.pins.len()
+    ))?;
     say::line(format!("{}: good", path.display()))
 }

@@ -34,9 +34,16 @@ pub struct DevPki {
 
 impl DevPki {
     pub fn run(self) -> Result<()> {
-        ensure!(!self.dir.join("ca.pem").exists(), "{}: there is a ca.pem already; name another folder", self.dir.display());
+        ensure!(
+            !self.dir.join("ca.pem").exists(),
+            "{}: there is a ca.pem already; name another folder",
+            self.dir.display()
+        );
         std::fs::create_dir_all(&self.dir).with_context(|| self.dir.display().to_string())?;
-        let (from, until) = (OffsetDateTime::now_utc() - Duration::hours(1), OffsetDateTime::now_utc() + Duration::days(self.days.into()));
+        let (from, until) = (
+            OffsetDateTime::now_utc() - Duration::hours(1),
+            OffsetDateTime::now_utc() + Duration::days(self.days.into()),
+        );
         let params = |name: &str| {
             let mut params = CertificateParams::default();
             params.distinguished_name = DistinguishedName::new();
@@ -60,14 +67,20 @@ impl DevPki {
         self.leaf("server", server, &ca)?;
 
         for client in &self.clients {
-            let plain = !client.is_empty() && client.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-            ensure!(plain && client != "ca" && client != "server", "client {client:?} must be lower-case letters, digits and hyphens, and not ca or server");
+            let plain =
+                !client.is_empty() && client.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            ensure!(
+                plain && client != "ca" && client != "server",
+                "client {client:?} must be lower-case letters, digits and hyphens, and not ca or server"
+            );
             let mut leaf = params(client);
             let id = format!("spiffe://{TRUST_DOMAIN}/{client}");
             leaf.subject_alt_names.push(SanType::URI(id.as_str().try_into()?));
             leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
             self.leaf(client, leaf, &ca)?;
-            say::line(format!("client {client}: principal dev/uri:{id} (under client-ca \"dev\" with names-by = \"uri\")"))?;
+            say::line(format!(
+                "client {client}: principal dev/uri:{id} (under client-ca \"dev\" with names-by = \"uri\")"
+            ))?;
         }
         say::line(format!("written to {}: for trying out only, valid {} days", self.dir.display(), self.days))
     }

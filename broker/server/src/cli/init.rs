@@ -53,7 +53,11 @@ impl Init {
         }
         let vaults = self.vaults.iter().map(|name| VaultName::parse(name)).collect::<Result<Vec<_>, _>>()?;
         let config_file = self.dir.join("keybroker.toml");
-        ensure!(!config_file.exists(), "{}: there is a configuration already; nothing was changed", config_file.display());
+        ensure!(
+            !config_file.exists(),
+            "{}: there is a configuration already; nothing was changed",
+            config_file.display()
+        );
         let component = std::fs::read(&self.plugin).with_context(|| format!("plugin {}", self.plugin.display()))?;
         let pki = self.pki.as_deref().map(std::path::absolute).transpose()?;
         std::fs::create_dir_all(self.dir.join("plugins")).with_context(|| self.dir.display().to_string())?;
@@ -95,9 +99,16 @@ impl Init {
         }
         if self.passphrase_file.is_none() {
             let key = self.dir.join("root.key");
-            say::line(format!("root key: {} (mode 0600); without it the store cannot be opened: keep a copy elsewhere", key.display()))?;
+            say::line(format!(
+                "root key: {} (mode 0600); without it the store cannot be opened: keep a copy elsewhere",
+                key.display()
+            ))?;
         }
-        say::line(format!("configuration: {}; look it over, then: keybroker serve {}", config_file.display(), config_file.display()))
+        say::line(format!(
+            "configuration: {}; look it over, then: keybroker serve {}",
+            config_file.display(),
+            config_file.display()
+        ))
     }
 
     fn configuration(&self, pki: Option<&Path>, root_key: &RootKey, digest: &str) -> String {

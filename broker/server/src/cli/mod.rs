@@ -1,10 +1,14 @@
 //! The commands.
 
 mod admin;
+mod audit;
 mod check;
+mod client;
 mod dev_pki;
 mod init;
 mod say;
+mod sidecar;
+mod upstream;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +52,14 @@ enum Command {
     Key(admin::KeyCommand),
     /// Say that the clock is right after it jumped, through the running broker
     Clock(admin::ClockCommand),
+    /// Explain, step by step, why a principal can or cannot use a key, and what would mend it
+    Doctor(admin::Doctor),
+    /// Ask a broker as any client does: wrap, unwrap, get, rotate, data keys, rewrap, LUKS volumes
+    Client(client::ClientCommand),
+    /// Let local programs that cannot show a client certificate use a broker
+    Sidecar(sidecar::Sidecar),
+    /// Verify, show and export the audit log, from its files and with its public key alone
+    Audit(audit::AuditCommand),
     /// Make a CA with server and client certificates for trying out; not for production
     DevPki(dev_pki::DevPki),
     /// Print a completion script for a shell
@@ -63,7 +75,8 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("keybroker: {error:#}");
-            ExitCode::FAILURE
+            // As clap does for options it does not know: 1 is a verdict.
+            if error.is::<audit::Misused>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -80,10 +93,16 @@ fn perform(command: Command) -> Result<()> {
         Command::Pin(pin) => pin.run(),
         Command::Key(key) => key.run(),
         Command::Clock(clock) => clock.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Client(client) => client.run(),
+        Command::Sidecar(sidecar) => sidecar.run(),
+        Command::Audit(audit) => audit.run(),
         Command::DevPki(pki) => pki.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut std::io::stdout());
-            Ok(())
+            // In memory first: the generator panics when its reader has gone away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "keybroker", &mut script);
+            say::line(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }

@@ -30,6 +30,7 @@ pub struct Raw {
     pub scheduler: Scheduler,
     pub store: Store,
     pub tls: Tls,
+    pub webhook: Option<Webhook>,
 }
 
 fn cache_dir() -> PathBuf {
@@ -54,6 +55,53 @@ pub struct Audit {
     pub wait_max_ms: u64,
     #[serde(default = "queue_entries_max")]
     pub queue_entries_max: usize,
+    #[serde(default = "segment_mib_max")]
+    pub segment_mib_max: u64,
+    #[serde(default = "checkpoint_entries_max")]
+    pub checkpoint_entries_max: u64,
+    #[serde(default = "checkpoint_s_max")]
+    pub checkpoint_s_max: u64,
+    #[serde(default = "checkpoint_copies_dir")]
+    pub checkpoint_copies_dir: PathBuf,
+    #[serde(default)]
+    pub sink: Vec<Sink>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Sink {
+    Syslog(Syslog),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Syslog {
+    pub name: String,
+    pub address: String,
+    pub ca: Option<PathBuf>,
+    pub server_name: Option<String>,
+    #[serde(default = "sink_queue_entries_max")]
+    pub queue_entries_max: u64,
+}
+
+fn segment_mib_max() -> u64 {
+    64
+}
+
+fn checkpoint_entries_max() -> u64 {
+    1000
+}
+
+fn checkpoint_s_max() -> u64 {
+    10
+}
+
+fn checkpoint_copies_dir() -> PathBuf {
+    "audit-checkpoints".into()
+}
+
+fn sink_queue_entries_max() -> u64 {
+    65_536
 }
 
 fn wait_max_ms() -> u64 {
@@ -110,7 +158,48 @@ pub enum NamesBy {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Front {
+    pub ekm: Option<Ekm>,
     pub keyvault: Option<Keyvault>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ekm {
+    pub listen: SocketAddr,
+    pub prefixes: Vec<EkmPrefix>,
+    #[serde(default)]
+    pub principals: Vec<String>,
+    #[serde(default = "our_name")]
+    pub proxy_vendor: String,
+    #[serde(default = "our_name_and_version")]
+    pub proxy_name: String,
+    #[serde(default = "our_name")]
+    pub ekm_vendor: String,
+    #[serde(default = "our_name_and_version")]
+    pub ekm_product: String,
+    #[serde(default = "body_bytes_max")]
+    pub body_bytes_max: usize,
+    #[serde(default = "connections_max")]
+    pub connections_max: usize,
+    #[serde(default = "handshake_ms_max")]
+    pub handshake_ms_max: u64,
+    #[serde(default = "idle_ms_max")]
+    pub idle_ms_max: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EkmPrefix {
+    pub prefix: String,
+    pub vault: String,
+}
+
+fn our_name() -> String {
+    "keybroker".to_owned()
+}
+
+fn our_name_and_version() -> String {
+    concat!("keybroker ", env!("CARGO_PKG_VERSION")).to_owned()
 }
 
 #[derive(Deserialize)]
@@ -136,9 +225,9 @@ fn tenant() -> String {
     "00000000-0000-0000-0000-000000000000".to_owned()
 }
 
-/// A 64 KiB secret in base64url, and its JSON around it.
+/// The largest backup of a key (1 MiB) in base64url, and its JSON around it.
 fn body_bytes_max() -> usize {
-    256 << 10
+    2 << 20
 }
 
 fn connections_max() -> usize {
@@ -233,4 +322,12 @@ pub struct RootKey {
 pub struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Webhook {
+    pub url: String,
+    pub secret_file: PathBuf,
+    pub ca: Option<PathBuf>,
 }

@@ -1,38 +1,59 @@
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use broker_core::algorithm::PublicKey;
-use broker_core::key::Material;
+use broker_core::key::{KeyRecord, Material};
 use broker_core::port::Store;
+use broker_store_sqlite::{Options, Root, SqliteStore};
 
 use crate::sample::*;
 
-/// Prints figures; `KEYBROKER_MEASURE_KEYS` tells for how many keys.
+/// Where the large store lies between the two tests, so that the second starts with a fresh heap.
+const DIRECTORY: &str = "KEYBROKER_MEASURE_DIRECTORY";
+const KEYS: &str = "KEYBROKER_MEASURE_KEYS";
+
+fn large() -> Option<(PathBuf, Root, usize)> {
+    let directory = PathBuf::from(std::env::var_os(DIRECTORY)?);
+    let root = directory.join("root.key");
+    let root = if root.exists() { Root::read_file(&root).unwrap() } else { Root::create_file(&root).unwrap() };
+    let count = std::env::var(KEYS).map_or(200_000, |text| text.parse().unwrap());
+    Some((directory.join("broker.db"), root, count))
+}
+
+fn named(number: usize) -> KeyRecord {
+    key("vault-a", &format!("virtual-machine-{number:08}"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a minute; its figures are for people"]
-async fn figures_of_a_large_store() {
-    let count: usize = std::env::var("KEYBROKER_MEASURE_KEYS").map_or(200_000, |text| text.parse().unwrap());
-    let place = Place::new();
-    let store = place.create();
-    let named = |number: usize| key("vault-a", &format!("virtual-machine-{number:08}"));
+async fn figures_of_filling_a_large_store() {
+    let Some((path, root, count)) = large() else { return };
+    let store = SqliteStore::create(&path, &root, Options::default()).unwrap();
     // As an RSA-3072 key has it.
-    let material = Material { opaque: vec![7; 1800], public: PublicKey::Rsa { n: vec![9; 384], e: vec![1, 0, 1] } };
+    let material = Material {
+        opaque: vec![7; 1800],
+        public: PublicKey::Rsa { n: vec![9; 384], e: vec![1, 0, 1] },
+        origin_vault: None,
+    };
     let begun = Instant::now();
     for first in (0..count).step_by(500) {
         let keys = (first..count.min(first + 500)).map(named);
         let changes = keys.flat_map(|key| [put(&key), put_material(&key, 1, &material)]);
         store.commit(changes.collect()).await.unwrap();
     }
-    eprintln!("{count} keys inserted in {:?}, resident {} MiB", begun.elapsed(), resident_mib());
-    let singles = spent(200, async |number| {
-        store.commit(vec![put(&key("vault-b", &format!("single-{number}")))]).await.unwrap();
-    });
-    eprintln!("one commit alone: {}", singles.await);
+    eprintln!("{count} keys put in {:?}, resident {} MiB", begun.elapsed(), resident_mib());
+    let one = async |number| store.commit(vec![put(&key("vault-b", &format!("single-{number}")))]).await.unwrap();
+    eprintln!("one commit alone: {}", spent(200, one).await);
     eprintln!("{:?}", store.stats());
-    drop(store);
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "after the one above, in a process of its own"]
+async fn figures_of_reading_a_large_store() {
+    let Some((path, root, count)) = large() else { return };
     let begun = Instant::now();
-    let store = place.open();
-    eprintln!("opened and checked in {:?}, resident {} MiB", begun.elapsed(), resident_mib());
+    let store = SqliteStore::open(&path, &root, Options::default()).unwrap();
+    eprintln!("{count} keys opened and checked in {:?}, resident {} MiB", begun.elapsed(), resident_mib());
     let step = count / 2000;
     let read = async |number: usize| {
         let key = named(number * step);

@@ -125,9 +125,10 @@ async fn nothing_in_the_files_can_be_read() {
         Change::PutGrant(grant(0x6b)),
         Change::PutPin(pin("readable-pin")),
         Change::PutVault(vault("readable-vault")),
+        Change::PutSetting { name: "readable-setting".to_owned(), value: b"readable-value".to_vec() },
     ];
     store.commit(changes).await.unwrap();
-    store.commit(vec![put(&next_of(&first))]).await.unwrap();
+    store.commit(vec![put(&next_of(&first)), put(&rotating(&next_of(&first)))]).await.unwrap();
     store.keys(&first.vault, false, None, 10).await.unwrap();
 
     let search = || {

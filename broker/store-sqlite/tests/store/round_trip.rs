@@ -17,22 +17,26 @@ async fn every_kind_of_record_comes_back_as_it_was_also_after_reopening() {
     let place = Place::new();
     let store = place.create();
     let first = key("vault-a", "key-a");
-    let second = next_of(&first);
+    let second = KeyRecord { rotation: Some(policy()), delete_lock: true, ..next_of(&first) };
     let plain = KeyRecord { versions: vec![plain_version()], ..key("vault-b", "key-a") };
     let gone = deleted(&plain);
     let materials = [
         material(b"opaque"),
-        Material { opaque: Vec::new(), public: PublicKey::None },
-        Material { opaque: vec![9; 65_536], public: PublicKey::Ec { x: vec![1; 66], y: vec![2; 66] } },
+        Material { opaque: Vec::new(), public: PublicKey::None, origin_vault: Some(vault_name("vault-z")) },
+        Material {
+            opaque: vec![9; 65_536],
+            public: PublicKey::Ec { x: vec![1; 66], y: vec![2; 66] },
+            origin_vault: None,
+        },
     ];
     let grants = all_grants();
     let vaults = [vault("vault-a"), Vault { hsm_backend: None, purge_protection: false, ..vault("vault-b") }];
-    let mut changes = vec![put(&first), put(&plain), Change::PutPin(pin("esx1"))];
+    let mut changes = vec![put(&first), put(&plain), Change::PutPin(pin("esx1")), put_setting("a", b"1")];
     changes.extend((1..).zip(&materials).map(|(number, material)| put_material(&first, number, material)));
     changes.extend(grants.iter().cloned().map(Change::PutGrant));
     changes.extend(vaults.iter().cloned().map(Change::PutVault));
     store.commit(changes).await.unwrap();
-    store.commit(vec![put(&second), put(&gone)]).await.unwrap();
+    store.commit(vec![put(&second), put(&gone), put_setting("b", &[0; 65_536]), put_setting("a", b"2")]).await.unwrap();
 
     let check = async |store: &SqliteStore| {
         assert_eq!(*store.key(&second.vault, &second.name).await.unwrap().unwrap(), second);
@@ -46,8 +50,16 @@ async fn every_kind_of_record_comes_back_as_it_was_also_after_reopening() {
         assert_eq!(standing.grants, grants);
         assert_eq!(standing.pins, [pin("esx1")]);
         assert_eq!(standing.vaults, vaults);
-        let counts =
-            Counts { deleted_keys: 1, grants: grants.len() as u64, live_keys: 1, materials: 3, pins: 1, vaults: 2 };
+        assert_eq!(standing.settings, [("a".to_owned(), b"2".to_vec()), ("b".to_owned(), vec![0; 65_536])]);
+        let counts = Counts {
+            deleted_keys: 1,
+            grants: grants.len() as u64,
+            live_keys: 1,
+            materials: 3,
+            pins: 1,
+            settings: 2,
+            vaults: 2,
+        };
         assert_eq!(store.stats().counts, counts);
     };
     check(&store).await;
@@ -59,6 +71,10 @@ async fn every_kind_of_record_comes_back_as_it_was_also_after_reopening() {
     check(&store).await;
     assert_eq!((store.id(), store.generation()), (id, generation));
     assert!(store.stats().cached_records >= 5 && store.stats().file_bytes > 65_536);
+}
+
+fn put_setting(name: &str, value: &[u8]) -> Change {
+    Change::PutSetting { name: name.to_owned(), value: value.to_vec() }
 }
 
 fn plain_version() -> broker_core::key::VersionRecord {

@@ -13,6 +13,7 @@ use broker_core::port::Change;
 use broker_core::secret::Secret;
 use broker_core::vault::{Pin, Vault};
 use broker_store_sqlite::{OpenError, Options, Root, SqliteStore};
+pub use broker_testkit::store_questions::policy;
 
 /// A store's file in a directory of its own, and its root key.
 pub struct Place {
@@ -84,6 +85,7 @@ pub fn version(byte: u8) -> VersionRecord {
         updated_s: i64::MAX,
         operations: KeyOperations::all_of(KeySpec::Oct256),
         tags: BTreeMap::from([("readable-tag".to_owned(), "readable-tag-value".to_owned())]),
+        notified: byte.is_multiple_of(3),
     }
 }
 
@@ -106,13 +108,18 @@ pub fn deleted(key: &KeyRecord) -> KeyRecord {
     KeyRecord { state, revision: key.revision + 1, ..key.clone() }
 }
 
+/// The next write of a key, with a policy that rotates it.
+pub fn rotating(key: &KeyRecord) -> KeyRecord {
+    KeyRecord { rotation: Some(policy()), revision: key.revision + 1, ..key.clone() }
+}
+
 pub fn put(key: &KeyRecord) -> Change {
     Change::PutKey(Arc::new(key.clone()))
 }
 
 pub fn material(opaque: &[u8]) -> Material {
     let public = PublicKey::Rsa { n: b"readable-modulus".to_vec(), e: vec![1, 0, 1] };
-    Material { opaque: opaque.to_vec(), public }
+    Material { opaque: opaque.to_vec(), public, origin_vault: None }
 }
 
 pub fn put_material(key: &KeyRecord, version: u8, material: &Material) -> Change {

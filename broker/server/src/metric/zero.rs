@@ -1,0 +1,92 @@
+//! Series that are there from the first scrape, at 0: `rate()` sees a first event only where there was a series before it.
+//! A word that is missing here is counted all the same; it is only not there before it first happens.
+
+use super::Metrics;
+
+/// What a backend is asked for, as `Metered` calls it.
+const BACKEND_OPERATIONS: [&str; 7] =
+    ["destroy-key", "generate-key", "import-key", "sign", "unwrap-key", "verify", "wrap-key"];
+
+/// How its calls end: well, or in a way that someone should look at.
+const BACKEND_OUTCOMES: [&str; 7] =
+    ["backend-busy", "backend-deadline", "backend-faulty", "backend-unavailable", "internal", "ok", "unwrappable"];
+
+/// `Denial::word`, all of them.
+const DENIALS: [&str; 17] = [
+    "ambiguous-ca",
+    "ambiguous-name",
+    "bad-certificate",
+    "bad-name",
+    "bad-signature",
+    "chain-too-long",
+    "changed",
+    "crl-expired",
+    "expired",
+    "name-constraint",
+    "no-certificate",
+    "no-name",
+    "not-yet-valid",
+    "revocation-unknown",
+    "revoked",
+    "unknown-ca",
+    "wrong-usage",
+];
+
+/// How requests end that alerts watch, with the reason.
+const ENDS: [(&str, &str); 4] =
+    [("allowed", "none"), ("error", "audit-unavailable"), ("error", "internal"), ("refused", "forbidden")];
+
+/// What the scheduler does, and how it ends: well, or with what it is tried again after.
+const DEEDS: [&str; 3] = ["notify", "purge", "rotate"];
+const DEED_OUTCOMES: [&str; 5] = ["audit-unavailable", "backend-unavailable", "internal", "ok", "store-unavailable"];
+
+/// How a TLS handshake ends, as `Listener` calls it.
+const HANDSHAKES: [&str; 9] = [
+    "bad-certificate",
+    "connection-lost",
+    "incompatible",
+    "late-denial",
+    "no-certificate",
+    "ok",
+    "protocol-error",
+    "refused-by-client",
+    "timeout",
+];
+
+impl Metrics {
+    /// What does not depend on the configuration.
+    pub(super) fn begin(&self) {
+        for reason in DENIALS {
+            self.client_denials.with_label_values(&[reason]);
+        }
+        for deed in DEEDS {
+            self.deeds_next.with_label_values(&[deed]);
+            for outcome in DEED_OUTCOMES {
+                self.deeds.with_label_values(&[deed, outcome]);
+            }
+        }
+        for outcome in ["failed", "ok"] {
+            self.reloads.with_label_values(&[outcome]);
+        }
+    }
+
+    pub fn begin_backend(&self, backend: &str) {
+        for operation in BACKEND_OPERATIONS {
+            for outcome in BACKEND_OUTCOMES {
+                self.backend_calls.with_label_values(&[backend, operation, outcome]);
+            }
+        }
+    }
+
+    pub fn begin_front(&self, front: &str, operations: &[&str]) {
+        self.authorise_seconds.with_label_values(&[front]);
+        for outcome in HANDSHAKES {
+            self.handshakes.with_label_values(&[front, outcome]);
+        }
+        for operation in operations {
+            for (outcome, reason) in ENDS {
+                self.requests.with_label_values(&[front, operation, outcome, reason]);
+            }
+        }
+    }
+}

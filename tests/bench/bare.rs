@@ -1,0 +1,32 @@
+//! The same operation alone: no socket, no guest, no audit.
+
+use std::time::{Duration, Instant};
+
+use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras};
+use broker_core::secret::Secret;
+use broker_crypto::key::CryptoKey;
+
+/// CPU microseconds of this thread for one operation.
+pub fn us_per_operation(spec: KeySpec, algorithm: WrapAlgorithm, unwrap: bool, most: Duration) -> f64 {
+    let key = CryptoKey::generate(spec).unwrap();
+    let (secret, extras) = (Secret::copied_from(&[7; 32]), WrapExtras::default());
+    let wrapped = key.wrap(algorithm, &secret, &extras).unwrap();
+    let (began, cpu) = (Instant::now(), thread_cpu_us());
+    let mut operations = 0_u32;
+    while began.elapsed() < most {
+        for _ in 0..16 {
+            if unwrap {
+                std::hint::black_box(key.unwrap_secret(algorithm, &wrapped.value, &extras).unwrap());
+            } else {
+                std::hint::black_box(key.wrap(algorithm, &secret, &extras).unwrap());
+            }
+        }
+        operations += 16;
+    }
+    (thread_cpu_us() - cpu) / f64::from(operations)
+}
+
+fn thread_cpu_us() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
+}

@@ -1,0 +1,106 @@
+//! Load on the real binary, and what its process used for it.
+
+use std::fs;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use keybroker_tests::{AUTHORIZATION, Asks as _, Broker, Request, Setup};
+use serde_json::Value;
+
+/// Many connections that ask the same thing again and again.
+pub struct Load<'a> {
+    pub broker: &'a Broker,
+    pub request: &'a Request,
+    pub connections: usize,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub operations: usize,
+    /// CPU of the broker's process for one operation, in microseconds.
+    pub cpu_us: f64,
+    pub per_second: f64,
+    pub p50_us: f64,
+    pub p99_us: f64,
+}
+
+pub fn request(path: &str, body: &Value) -> Request {
+    Request::new("POST", &format!("{path}?api-version=7.4")).header(AUTHORIZATION.0, AUTHORIZATION.1).json(body)
+}
+
+impl Load<'_> {
+    pub fn run(&self, most: Duration) -> Measured {
+        let (stop, ready) = (AtomicBool::new(false), Barrier::new(self.connections + 1));
+        let client = self.broker.admin();
+        let (mut latencies, cpu, wall) = std::thread::scope(|scope| {
+            let ask = || {
+                let connection = client.connect().unwrap();
+                // Warm: the connection, the parsed key, the branch predictors.
+                connection.answer(self.request).with_status(200);
+                ready.wait();
+                let mut latencies = Vec::with_capacity(1 << 16);
+                while !stop.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    let status = connection.answer(self.request).status;
+                    assert_eq!(status, 200);
+                    latencies.push(began.elapsed().as_secs_f64() * 1e6);
+                }
+                latencies
+            };
+            let threads: Vec<_> = (0..self.connections).map(|_| scope.spawn(ask)).collect();
+            ready.wait();
+            let (began, cpu) = (Instant::now(), process_cpu_us(self.broker.pid()));
+            #[allow(clippy::disallowed_methods)] // the length of the measurement itself
+            std::thread::sleep(most);
+            let (cpu, wall) = (process_cpu_us(self.broker.pid()) - cpu, began.elapsed());
+            stop.store(true, Ordering::Relaxed);
+            let latencies: Vec<f64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            (latencies, cpu, wall)
+        });
+        latencies.sort_by(f64::total_cmp);
+        let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
+        Measured {
+            operations: latencies.len(),
+            cpu_us: cpu / latencies.len() as f64,
+            per_second: latencies.len() as f64 / wall.as_secs_f64(),
+            p50_us: at(0.5),
+            p99_us: at(0.99),
+        }
+    }
+}
+
+/// User and system time of a process, in microseconds, in ticks of 10 ms.
+fn process_cpu_us(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Full TLS handshakes (each with one request) a second, on one thread, and the broker's CPU for one.
+pub fn handshakes(broker: &Broker, most: Duration) -> (f64, f64) {
+    let client = broker.admin();
+    let (began, cpu) = (Instant::now(), process_cpu_us(broker.pid()));
+    let mut count = 0.0;
+    while began.elapsed() < most {
+        client.get("/keys").with_status(200);
+        count += 1.0;
+    }
+    (count / began.elapsed().as_secs_f64(), (process_cpu_us(broker.pid()) - cpu) / count)
+}
+
+/// From the start of the process to its first answer, in milliseconds; the plugin compiled before.
+pub fn start_up(runs: usize) -> Vec<f64> {
+    let mut broker = Setup::new().start();
+    (0..runs)
+        .map(|_| {
+            broker.stop();
+            let began = Instant::now();
+            broker.serve();
+            broker.admin().get("/keys").with_status(200);
+            began.elapsed().as_secs_f64() * 1e3
+        })
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! Measures the real binary against the bare cryptographic operation, in one run on one machine.
+//!
+//! CPU first: what the broker's process used for an operation (from /proc), over what the same operation costs alone in
+//! this process. Writes `bench.md` and `bench.json` into the folder named on the command line, and fails when a goal is
+//! missed by more than the noise that was measured.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)] // a tool for developers
+
+mod bare;
+mod load;
+mod report;
+
+use std::time::Duration;
+
+use broker_core::algorithm::{KeySpec, WrapAlgorithm};
+use keybroker_tests::{Asks as _, Setup, b64, unb64};
+use serde_json::json;
+
+use crate::load::{Load, Measured};
+use crate::report::{Report, Row};
+
+/// How long each figure is measured, and how often.
+const SECONDS: u64 = 3;
+const RUNS: usize = 3;
+const CONNECTIONS: [usize; 3] = [1, 8, 64];
+
+struct Scenario {
+    name: &'static str,
+    kty: &'static str,
+    spec: KeySpec,
+    algorithm: WrapAlgorithm,
+    unwrap: bool,
+    /// The goal: CPU of the broker's process beyond the bare operation, or all told.
+    goal: Goal,
+}
+
+#[derive(Clone, Copy)]
+enum Goal {
+    None,
+    /// Microseconds beyond the bare operation.
+    Beyond(f64),
+    /// Microseconds all told, at 64 connections.
+    AllTold(f64),
+}
+
+const SCENARIOS: [Scenario; 6] = [
+    Scenario {
+        name: "RSA-2048 unwrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa2048,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: true,
+        goal: Goal::Beyond(60.0),
+    },
+    Scenario {
+        name: "RSA-3072 unwrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa3072,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: true,
+        goal: Goal::None,
+    },
+    Scenario {
+        name: "RSA-4096 unwrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa4096,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: true,
+        goal: Goal::None,
+    },
+    Scenario {
+        name: "RSA-2048 wrap",
+        kty: "RSA",
+        spec: KeySpec::Rsa2048,
+        algorithm: WrapAlgorithm::RsaOaep256,
+        unwrap: false,
+        goal: Goal::None,
+    },
+    Scenario {
+        name: "A256KW unwrap",
+        kty: "oct",
+        spec: KeySpec::Oct256,
+        algorithm: WrapAlgorithm::A256Kw,
+        unwrap: true,
+        goal: Goal::AllTold(70.0),
+    },
+    Scenario {
+        name: "A256KW wrap",
+        kty: "oct",
+        spec: KeySpec::Oct256,
+        algorithm: WrapAlgorithm::A256Kw,
+        unwrap: false,
+        goal: Goal::None,
+    },
+];
+
+fn main() {
+    let folder = std::env::args().nth(1).expect("usage: keybroker-bench FOLDER");
+    let mut report = Report::begin();
+    let broker = Setup::new().start();
+    for scenario in &SCENARIOS {
+        measure(&broker, scenario, &mut report);
+    }
+    report.handshakes(load::handshakes(&broker, Duration::from_secs(SECONDS)));
+    drop(broker);
+    report.start_up(load::start_up(RUNS));
+    let missed = report.write(std::path::Path::new(&folder));
+    if missed > 0 {
+        eprintln!("bench: {missed} goals missed; see {folder}/bench.md");
+        std::process::exit(1);
+    }
+}
+
+fn measure(broker: &keybroker_tests::Broker, scenario: &Scenario, report: &mut Report) {
+    let name = format!("bench-{}-{}", scenario.spec, if scenario.unwrap { "unwrap" } else { "wrap" });
+    let admin = broker.admin();
+    let secret = [7; 32];
+    let path = admin.create(&name, scenario.kty, scenario.spec.bits());
+    let algorithm = scenario.algorithm.word();
+    let wrapped = unb64(&admin.wrap(&path, algorithm, &secret).with_status(200).json()["value"]);
+    let (verb, value) = if scenario.unwrap { ("unwrapkey", wrapped) } else { ("wrapkey", secret.to_vec()) };
+    let request = load::request(&format!("{path}/{verb}"), &json!({ "alg": algorithm, "value": b64(&value) }));
+    // In turn, so that a machine whose speed drifts drifts for both.
+    let (mut bare, mut loads) = (Vec::new(), vec![Vec::new(); CONNECTIONS.len()]);
+    for _ in 0..RUNS {
+        bare.push(bare::us_per_operation(scenario.spec, scenario.algorithm, scenario.unwrap, Duration::from_secs(1)));
+        for (at, connections) in CONNECTIONS.iter().enumerate() {
+            let load = Load { broker, request: &request, connections: *connections };
+            loads[at].push(load.run(Duration::from_secs(SECONDS)));
+        }
+    }
+    for (connections, runs) in CONNECTIONS.iter().zip(loads) {
+        let runs: Vec<Measured> = runs;
+        report.row(Row::of(scenario.name, *connections, &bare, &runs, goal_at(scenario.goal, *connections)));
+    }
+}
+
+/// A goal all told is for 64 connections.
+fn goal_at(goal: Goal, connections: usize) -> Goal {
+    match goal {
+        Goal::AllTold(_) if connections != 64 => Goal::None,
+        goal => goal,
+    }
+}
