@@ -18,5 +18,6 @@ mod rsa;
 pub mod seal;
 pub mod sign;
 pub mod verify;
+pub mod wrap;
 
 pub use error::CryptoError;
