@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
 use broker_audit::FileAudit;
+use broker_backend_pkcs11::Pkcs11Backend;
 use broker_backend_wasm::{Grants, Limits, PluginKeys, PluginSpec, WasmBackend};
 use broker_core::broker::{Backends, Broker, Parts};
 use broker_core::name::{BackendName, RequestId};
@@ -27,6 +28,7 @@ pub struct Assembly {
     pub broker: Arc<Broker>,
     pub clock: Arc<dyn Clock>,
     pub guard: Arc<ClockGuard>,
+    pub hsms: HashMap<BackendName, Arc<Pkcs11Backend>>,
     pub hook: Option<(Hook, tokio::sync::mpsc::Receiver<bytes::Bytes>)>,
     pub metrics: Arc<Metrics>,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
@@ -43,6 +45,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store)?);
     let plugins = load_plugins(config, &store).await?;
+    let hsms = open_hsms(config).await?;
     let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
     let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
     let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
@@ -50,13 +53,15 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let audit =
         crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
     let audit = Arc::new(audit);
-    let backends: Backends = plugins
-        .iter()
-        .map(|(name, plugin)| {
-            let metered = Metered::new(name.clone(), Arc::clone(plugin), Arc::clone(&metrics));
-            (name.clone(), Arc::new(metered) as Arc<dyn Backend>)
-        })
-        .collect();
+    let mut backends = Backends::new();
+    for (name, plugin) in &plugins {
+        let metered = Metered::new(name.clone(), Arc::clone(plugin), Arc::clone(&metrics));
+        backends.insert(name.clone(), Arc::new(metered) as Arc<dyn Backend>);
+    }
+    for (name, hsm) in &hsms {
+        let metered = Metered::new(name.clone(), Arc::clone(hsm), Arc::clone(&metrics));
+        backends.insert(name.clone(), Arc::new(metered) as Arc<dyn Backend>);
+    }
     let mut log = Arc::clone(&audit) as Arc<dyn AuditLog>;
     let mut hook = None;
     if let Some(settings) = &config.webhook {
@@ -87,6 +92,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         broker: Arc::new(broker),
         clock,
         guard,
+        hsms,
         hook,
         metrics,
         plugins,
@@ -94,6 +100,16 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         store,
         trust_changes,
     })
+}
+
+/// An HSM that does not answer yet is no reason not to start: it is taken in when it comes.
+async fn open_hsms(config: &mut Config) -> Result<HashMap<BackendName, Arc<Pkcs11Backend>>> {
+    let mut hsms = HashMap::new();
+    for spec in config.hsms.drain(..) {
+        let name = spec.name.clone();
+        hsms.insert(name, Arc::new(Pkcs11Backend::open(spec).await?));
+    }
+    Ok(hsms)
 }
 
 async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use broker_backend_pkcs11::{PinSource, PkcsSpec, TokenName, TokenSpec, WorkerCommand};
 use broker_core::broker::Limits;
 use broker_core::name::{AnchorName, BackendName, Principal, RESERVED_ANCHORS, VaultName};
 use broker_front_ekm::{PathPrefix, ProxyNames};
@@ -19,6 +20,7 @@ pub struct Config {
     pub admin_socket: PathBuf,
     pub audit: broker_audit::Settings,
     pub backends: Vec<WasmPlugin>,
+    pub hsms: Vec<PkcsSpec>,
     pub cache_dir: PathBuf,
     pub checkpoint_copies_dir: PathBuf,
     pub client_cas: Vec<CaFiles>,
@@ -120,13 +122,27 @@ impl Config {
     fn of(raw: raw::Raw, folder: &Path) -> Result<Self> {
         ensure!(raw.version == 1, "version = {}, but this keybroker reads version 1", raw.version);
         let at = |path: PathBuf| folder.join(path);
-        let backends = plugins(raw.backend, folder)?;
+        ensure!(!raw.backend.is_empty(), "there is no [[backend]]; keys need one to live in");
+        let (mut wasm, mut pkcs11) = (Vec::new(), Vec::new());
+        for backend in raw.backend {
+            match backend {
+                raw::Backend::Pkcs11(hsm) => pkcs11.push(hsm),
+                raw::Backend::Wasm(plugin) => wasm.push(plugin),
+            }
+        }
+        let backends = plugins(wasm, folder)?;
+        let hsms = pkcs11.into_iter().map(|hsm| hsm_of(hsm, folder)).collect::<Result<Vec<_>>>()?;
+        for hsm in &hsms {
+            let same = backends.iter().map(|plugin| &plugin.name).chain(hsms.iter().map(|other| &other.name));
+            ensure!(same.filter(|name| **name == hsm.name).count() == 1, "backend {} is there twice", hsm.name);
+        }
         let client_cas = client_cas(raw.client_ca, folder)?;
         Ok(Self {
             admin_socket: at(raw.admin.socket),
             checkpoint_copies_dir: at(raw.audit.checkpoint_copies_dir.clone()),
             audit: audit(raw.audit, folder)?,
             backends,
+            hsms,
             cache_dir: at(raw.cache_dir),
             clock_jump_s_max: i64::from(raw.scheduler.clock_jump_s_max.max(60)),
             ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
@@ -195,10 +211,9 @@ fn audit(raw: raw::Audit, folder: &Path) -> Result<broker_audit::Settings> {
     })
 }
 
-fn plugins(raw: Vec<raw::Backend>, folder: &Path) -> Result<Vec<WasmPlugin>> {
-    ensure!(!raw.is_empty(), "there is no [[backend]]; keys need one to live in");
+fn plugins(raw: Vec<raw::Wasm>, folder: &Path) -> Result<Vec<WasmPlugin>> {
     let mut plugins: Vec<WasmPlugin> = Vec::new();
-    for raw::Backend::Wasm(backend) in raw {
+    for backend in raw {
         let name = BackendName::parse(&backend.name).context("backend.name")?;
         ensure!(plugins.iter().all(|other| other.name != name), "backend {name} is there twice");
         let sha256 =
@@ -220,6 +235,45 @@ fn plugins(raw: Vec<raw::Backend>, folder: &Path) -> Result<Vec<WasmPlugin>> {
         });
     }
     Ok(plugins)
+}
+
+fn hsm_of(raw: raw::Pkcs11, folder: &Path) -> Result<PkcsSpec> {
+    let name = BackendName::parse(&raw.name).context("backend.name")?;
+    let in_backend = || format!("backend {name}");
+    let tokens = raw.tokens.into_iter().map(|token| token_of(token, folder)).collect::<Result<Vec<_>>>();
+    let default = broker_backend_pkcs11::Limits::default();
+    Ok(PkcsSpec {
+        tokens: tokens.with_context(in_backend)?,
+        // Locks of a token are for every process of this machine that could log in to it.
+        lock_dir: std::env::temp_dir(),
+        raw_rsa: raw.raw_rsa,
+        limits: broker_backend_pkcs11::Limits {
+            call_ms_max: raw.call_ms_max.unwrap_or(default.call_ms_max),
+            generate_ms_max: raw.generate_ms_max.unwrap_or(default.generate_ms_max),
+            login_ms_max: raw.login_ms_max.unwrap_or(default.login_ms_max),
+            ..default
+        },
+        worker: WorkerCommand {
+            program: std::env::current_exe().context("this program's own path, to run workers of it")?,
+            arguments: vec![crate::cli::HSM_WORKER.into()],
+        },
+        name,
+    })
+}
+
+fn token_of(raw: raw::Token, folder: &Path) -> Result<TokenSpec> {
+    let token = match (raw.label, raw.serial) {
+        (Some(label), None) => TokenName::Label(label),
+        (None, Some(serial)) => TokenName::Serial(serial),
+        _ => bail!("a token is named by its label or by its serial, one of them"),
+    };
+    let pin = match (raw.pin_file, raw.pin_env) {
+        (Some(file), None) => PinSource::File(folder.join(file)),
+        (None, Some(variable)) => PinSource::Environment(variable),
+        _ => bail!("a token's PIN comes from pin-file or from pin-env, one of them"),
+    };
+    let environment = raw.environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Ok(TokenSpec { module: folder.join(raw.module), token, pin, sessions: raw.sessions, environment })
 }
 
 fn client_cas(raw: Vec<raw::ClientCa>, folder: &Path) -> Result<Vec<CaFiles>> {

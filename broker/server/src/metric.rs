@@ -49,6 +49,9 @@ pub struct Metrics {
     pub deeds: IntCounterVec,
     pub deeds_due: IntGauge,
     pub deeds_next: IntGaugeVec,
+    pub hsm_events: IntCounterVec,
+    pub hsm_sessions: IntGaugeVec,
+    pub hsm_token_serving: IntGaugeVec,
     pub store_bytes: IntGauge,
     pub webhook_notices: IntCounterVec,
 }
@@ -148,6 +151,13 @@ impl Metrics {
                 "notices to the web hook, by what became of them",
                 &["outcome"],
             )?,
+            hsm_events: make.counters(
+                "hsm_events_total",
+                "what a token was asked, and what happened to its worker; token is its place in the configuration",
+                &["backend", "token", "event"],
+            )?,
+            hsm_sessions: make.gauges("hsm_sessions", "sessions logged in to a token", &["backend", "token"])?,
+            hsm_token_serving: make.gauges("hsm_token_serving", "1 while a token serves", &["backend", "token"])?,
             store_bytes: make.gauge("store_bytes", "the store's file and its write-ahead log")?,
             registry: registry.clone(),
         };

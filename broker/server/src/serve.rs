@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use broker_core::port::Backend as _;
+use broker_backend_pkcs11::{Pkcs11Backend, TokenState};
+use broker_core::port::Backend;
 use broker_front_ekm as ekm;
 use broker_front_keyvault as keyvault;
 use broker_identity::{LiveTls, Offer};
@@ -216,13 +217,15 @@ fn log_to_stderr(log: &Log) -> Result<()> {
 
 /// The backends, asked at intervals.
 struct Health {
-    backends: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
+    backends: Vec<(String, Arc<dyn Backend>)>,
     metrics: Arc<crate::metric::Metrics>,
 }
 
 impl Health {
     fn of(assembly: &Assembly) -> Self {
-        let backends = assembly.plugins.iter().map(|(name, plugin)| (name.to_string(), Arc::clone(plugin))).collect();
+        let plugins = assembly.plugins.iter().map(|(name, plugin)| (name, Arc::clone(plugin) as Arc<dyn Backend>));
+        let hsms = assembly.hsms.iter().map(|(name, hsm)| (name, Arc::clone(hsm) as Arc<dyn Backend>));
+        let backends = plugins.chain(hsms).map(|(name, backend)| (name.to_string(), backend)).collect();
         Self { backends, metrics: Arc::clone(&assembly.metrics) }
     }
 }
@@ -253,6 +256,7 @@ struct OpsPages {
     gathering: std::sync::Mutex<()>,
     audit: Arc<broker_audit::FileAudit>,
     metrics: Arc<crate::metric::Metrics>,
+    hsms: Vec<(String, Arc<Pkcs11Backend>)>,
     plugins: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
     reloader: Arc<crate::reload::Reloader>,
     store: Arc<broker_store_sqlite::SqliteStore>,
@@ -264,7 +268,8 @@ impl OpsPages {
             gathering: std::sync::Mutex::new(()),
             audit: Arc::clone(&assembly.audit),
             metrics: Arc::clone(&assembly.metrics),
-            plugins: Health::of(assembly).backends,
+            hsms: assembly.hsms.iter().map(|(name, hsm)| (name.to_string(), Arc::clone(hsm))).collect(),
+            plugins: assembly.plugins.iter().map(|(name, plugin)| (name.to_string(), Arc::clone(plugin))).collect(),
             reloader: Arc::clone(&assembly.reloader),
             store: Arc::clone(&assembly.store),
         }
@@ -309,6 +314,9 @@ impl OpsPages {
                 raise(&self.metrics.plugin_events.with_label_values(&[name, event]), count);
             }
         }
+        for (name, hsm) in &self.hsms {
+            self.gather_hsm(name, hsm);
+        }
         #[allow(clippy::cast_precision_loss)] // Unix seconds fit a double's 53 bits for a long while
         let instant = |seconds: u64| seconds as f64;
         let expiry = &self.metrics.certificate_expiry_seconds;
@@ -324,6 +332,30 @@ impl OpsPages {
 }
 
 impl OpsPages {
+    /// The tokens of an HSM, by their place in the configuration.
+    fn gather_hsm(&self, name: &str, hsm: &Pkcs11Backend) {
+        let raise = |counter: &prometheus::IntCounter, to: u64| counter.inc_by(to.saturating_sub(counter.get()));
+        for (place, token) in hsm.health().into_iter().enumerate() {
+            let place = (place + 1).to_string();
+            let serving = token.state == TokenState::Serving;
+            self.metrics.hsm_token_serving.with_label_values(&[name, &place]).set(i64::from(serving));
+            let sessions = if serving { i64::from(token.sessions) } else { 0 };
+            self.metrics.hsm_sessions.with_label_values(&[name, &place]).set(sessions);
+            let counts = token.counts;
+            for (event, count) in [
+                ("busy", counts.busy),
+                ("call", counts.calls),
+                ("deadline-kill", counts.deadline_kills),
+                ("key-missing", counts.keys_missing),
+                ("retry", counts.retries),
+                ("version-to-clone", counts.versions_to_clone),
+                ("worker-start", counts.starts),
+            ] {
+                raise(&self.metrics.hsm_events.with_label_values(&[name, &place, event]), count);
+            }
+        }
+    }
+
     fn count_records(&self, counts: &broker_store_sqlite::Counts) {
         let set = |gauge: &prometheus::IntGaugeVec, word, count| {
             gauge.with_label_values(&[word]).set(i64::try_from(count).unwrap_or(i64::MAX));

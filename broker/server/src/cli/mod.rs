@@ -60,6 +60,9 @@ enum Command {
     Sidecar(sidecar::Sidecar),
     /// Verify, show and export the audit log, from its files and with its public key alone
     Audit(audit::AuditCommand),
+    /// The process that holds an HSM's sessions; the broker starts it
+    #[command(hide = true, name = HSM_WORKER)]
+    HsmWorker,
     /// Make a CA with server and client certificates for trying out; not for production
     DevPki(dev_pki::DevPki),
     /// Print a completion script for a shell
@@ -69,9 +72,16 @@ enum Command {
     },
 }
 
+/// What the broker tells its own program to be when it starts a worker.
+pub const HSM_WORKER: &str = "hsm-worker";
+
 /// Runs the command the process was started with; errors go to stderr, with what led to them.
 pub fn run() -> ExitCode {
-    match perform(Cli::parse().command) {
+    let command = Cli::parse().command;
+    if matches!(command, Command::HsmWorker) {
+        return broker_backend_pkcs11::run_worker();
+    }
+    match perform(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("keybroker: {error:#}");
@@ -97,6 +107,8 @@ fn perform(command: Command) -> Result<()> {
         Command::Client(client) => client.run(),
         Command::Sidecar(sidecar) => sidecar.run(),
         Command::Audit(audit) => audit.run(),
+        // Taken before: a worker has an exit code of its own.
+        Command::HsmWorker => Ok(()),
         Command::DevPki(pki) => pki.run(),
         Command::Completions { shell } => {
             // In memory first: the generator panics when its reader has gone away.

@@ -115,7 +115,39 @@ fn queue_entries_max() -> usize {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Backend {
+    Pkcs11(Pkcs11),
     Wasm(Wasm),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pkcs11 {
+    pub name: String,
+    #[serde(rename = "token")]
+    pub tokens: Vec<Token>,
+    #[serde(default)]
+    pub raw_rsa: bool,
+    pub call_ms_max: Option<u64>,
+    pub generate_ms_max: Option<u64>,
+    pub login_ms_max: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Token {
+    pub module: PathBuf,
+    pub label: Option<String>,
+    pub serial: Option<String>,
+    pub pin_file: Option<PathBuf>,
+    pub pin_env: Option<String>,
+    #[serde(default = "sessions")]
+    pub sessions: u8,
+    #[serde(default)]
+    pub environment: std::collections::BTreeMap<String, String>,
+}
+
+fn sessions() -> u8 {
+    4
 }
 
 #[derive(Deserialize)]
