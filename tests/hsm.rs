@@ -171,7 +171,7 @@ fn a_worker_that_is_killed_again_and_again_loses_nothing_and_disturbs_nobody() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    println!(
+    eprintln!(
         "{} unwrapped, {} refused while there was no worker",
         opened.load(Ordering::Relaxed),
         refused.load(Ordering::Relaxed)
