@@ -27,6 +27,21 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "broker-backend-pkcs11",
+        &[
+            ("broker-core", "the port it implements"),
+            ("broker-crypto", "the public half's work, digests for OAEP"),
+            ("cryptoki", "loads the vendor's module, in the worker alone"),
+            ("rustix", "locks, limits and privileges of the worker"),
+            ("signal-hook", "the worker outlives signals that ask"),
+            ("subtle", "OAEP is decoded in constant time"),
+            ("thiserror", "errors"),
+            ("tokio", "calls wait for the worker's answers"),
+            ("tracing", "the log"),
+            ("zeroize", "frames and PINs are wiped"),
+        ],
+    ),
+    (
         "broker-backend-wasm",
         &[
             ("broker-core", "the port it implements"),
@@ -102,6 +117,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("anyhow", "start-up errors, here alone"),
             ("base64", "the client's values on the wire"),
             ("broker-audit", "it builds the rooms"),
+            ("broker-backend-pkcs11", "it builds the rooms"),
             ("broker-backend-wasm", "it builds the rooms"),
             ("broker-core", "it builds the rooms"),
             ("broker-crypto", "random ids, digests of plugins"),
@@ -155,6 +171,10 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         &[("broker-core", "its ports, faked"), ("event-listener", "gates that hold a fake until the test lets go")],
     ),
     (
+        "hsm-test-shim",
+        &[("cryptoki-sys", "the C types, and the module it hands calls to"), ("rustix", "the control file's lock")],
+    ),
+    (
         "keybroker-tests",
         &[
             ("base64", "binary values on the wire"),
@@ -173,6 +193,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
 
 /// Our crates that another may see in its tests alone, and why.
 const IN_TESTS: &[(&str, &str, &str)] = &[
+    ("broker-backend-pkcs11", "hsm-test-shim", "a module that fails as it is told"),
     ("broker-core", "broker-testkit", "fakes that can fail"),
     ("broker-front-ekm", "broker-testkit", "a broker without sockets or disk"),
     ("broker-front-keyvault", "broker-testkit", "a broker without sockets or disk"),
@@ -185,6 +206,7 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
 const KEPT_APART: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["broker-crypto"]),
     ("cryptoki", &["broker-backend-pkcs11"]),
+    ("cryptoki-sys", &["hsm-test-shim"]),
     ("hyper", &["broker-server"]),
     ("rusqlite", &["broker-store-sqlite"]),
     ("wasmtime", &["broker-backend-wasm"]),
