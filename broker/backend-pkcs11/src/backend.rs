@@ -1,5 +1,6 @@
 //! The tokens as the core sees them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::attempt::Tokens;
 use crate::capability;
 use crate::counters::{TokenHealth, TokenState};
 use crate::refuse::unsupported;
-use crate::spec::{PkcsSpec, SESSIONS_MAX, TOKENS_MAX};
+use crate::spec::{PinSource, PkcsSpec, SESSIONS_MAX, TOKENS_MAX};
 use crate::token::Token;
 
 /// Why a backend cannot be opened.
@@ -48,7 +49,8 @@ impl Pkcs11Backend {
     /// # Errors
     /// The specification makes no sense; or every token was refused for good (a wrong PIN, no such module).
     pub async fn open(spec: PkcsSpec) -> Result<Self, OpenError> {
-        check(&spec).map_err(|problem| OpenError::Invalid { backend: spec.name.clone(), problem })?;
+        let name = spec.name.clone();
+        let spec = settled(spec).map_err(|problem| OpenError::Invalid { backend: name, problem })?;
         let changes = watch::Sender::new(0);
         let all: Arc<[Arc<Token>]> =
             spec.tokens.iter().map(|token| Arc::new(Token::new(&spec, token.clone(), changes.clone()))).collect();
@@ -57,12 +59,12 @@ impl Pkcs11Backend {
             keepers.spawn(Arc::clone(token).keep());
         }
         let mut changed = changes.subscribe();
-        let settled = |_: &u64| {
+        let decided = |_: &u64| {
             all.iter().any(|token| token.state() == TokenState::Serving)
                 || all.iter().all(|token| token.state() == TokenState::Refused)
         };
         let until = Instant::now() + Duration::from_millis(spec.limits.login_ms_max);
-        let _ = timeout_at(until, changed.wait_for(settled)).await;
+        let _ = timeout_at(until, changed.wait_for(decided)).await;
         if all.iter().all(|token| token.state() == TokenState::Refused) {
             let causes: Vec<String> = all
                 .iter()
@@ -127,22 +129,32 @@ impl Pkcs11Backend {
     }
 }
 
-fn check(spec: &PkcsSpec) -> Result<(), String> {
+/// The specification, if it makes sense, with every path absolute: workers run in another folder.
+fn settled(mut spec: PkcsSpec) -> Result<PkcsSpec, String> {
     if spec.tokens.is_empty() || spec.tokens.len() > TOKENS_MAX {
         return Err(format!("it must have 1 to {TOKENS_MAX} tokens"));
     }
-    for token in &spec.tokens {
+    let absolute = |path: &mut PathBuf| {
+        *path = std::path::absolute(&*path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok::<_, String>(())
+    };
+    absolute(&mut spec.lock_dir)?;
+    absolute(&mut spec.worker.program)?;
+    for token in &mut spec.tokens {
         if token.sessions == 0 || token.sessions > SESSIONS_MAX {
             return Err(format!("a token must have 1 to {SESSIONS_MAX} sessions"));
         }
-        if !token.module.is_absolute() || !token.module.is_file() {
-            return Err(format!("module {} is no file with an absolute path", token.module.display()));
+        absolute(&mut token.module)?;
+        if let PinSource::File(path) = &mut token.pin {
+            absolute(path)?;
+        }
+        if !token.module.is_file() {
+            return Err(format!("module {} is no file", token.module.display()));
         }
     }
-    if !spec.lock_dir.is_absolute() || !spec.lock_dir.is_dir() {
-        return Err(format!("{} is no folder for lock files with an absolute path", spec.lock_dir.display()));
-    }
-    Ok(())
+    std::fs::create_dir_all(&spec.lock_dir)
+        .map_err(|error| format!("folder for lock files {}: {error}", spec.lock_dir.display()))?;
+    Ok(spec)
 }
 
 /// Each verb is told in its own file under `verb/`.

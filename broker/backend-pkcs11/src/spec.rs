@@ -16,7 +16,8 @@ pub struct PkcsSpec {
     pub name: BackendName,
     /// In order of preference, 1 to [`TOKENS_MAX`]. New keys are made on the first; the others are clones of it.
     pub tokens: Vec<TokenSpec>,
-    /// Where the lock files lie that keep two logins from running on one token; shared by all brokers of the machine.
+    /// Where the lock files lie that keep two logins from running on one token: one folder for all brokers of the machine
+    /// that use it, which no stranger may write to. Made when it is not there.
     pub lock_dir: PathBuf,
     /// Whether RSA-OAEP-256 may be done with the token's bare RSA operation and decoded here (RFC 8017 section 7.1.2),
     /// where the token has no OAEP with SHA-256.
@@ -56,7 +57,7 @@ pub enum PinSource {
     File(PathBuf),
 }
 
-/// The program that becomes the worker, and the words after it.
+/// The program that becomes the worker, by its path, and the words after it.
 #[derive(Debug, Clone)]
 pub struct WorkerCommand {
     pub program: PathBuf,

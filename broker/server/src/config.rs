@@ -131,7 +131,7 @@ impl Config {
             }
         }
         let backends = plugins(wasm, folder)?;
-        let hsms = pkcs11.into_iter().map(|hsm| hsm_of(hsm, folder)).collect::<Result<Vec<_>>>()?;
+        let hsms = pkcs11.into_iter().map(|hsm| hsm_of(hsm, folder, &raw.cache_dir)).collect::<Result<Vec<_>>>()?;
         for hsm in &hsms {
             let same = backends.iter().map(|plugin| &plugin.name).chain(hsms.iter().map(|other| &other.name));
             ensure!(same.filter(|name| **name == hsm.name).count() == 1, "backend {} is there twice", hsm.name);
@@ -237,15 +237,15 @@ fn plugins(raw: Vec<raw::Wasm>, folder: &Path) -> Result<Vec<WasmPlugin>> {
     Ok(plugins)
 }
 
-fn hsm_of(raw: raw::Pkcs11, folder: &Path) -> Result<PkcsSpec> {
+fn hsm_of(raw: raw::Pkcs11, folder: &Path, cache_dir: &Path) -> Result<PkcsSpec> {
     let name = BackendName::parse(&raw.name).context("backend.name")?;
     let in_backend = || format!("backend {name}");
     let tokens = raw.tokens.into_iter().map(|token| token_of(token, folder)).collect::<Result<Vec<_>>>();
     let default = broker_backend_pkcs11::Limits::default();
     Ok(PkcsSpec {
         tokens: tokens.with_context(in_backend)?,
-        // Locks of a token are for every process of this machine that could log in to it.
-        lock_dir: std::env::temp_dir(),
+        // Not /tmp: there, anyone could take the lock away.
+        lock_dir: folder.join(raw.lock_dir.as_deref().unwrap_or(cache_dir)),
         raw_rsa: raw.raw_rsa,
         limits: broker_backend_pkcs11::Limits {
             call_ms_max: raw.call_ms_max.unwrap_or(default.call_ms_max),
@@ -254,7 +254,8 @@ fn hsm_of(raw: raw::Pkcs11, folder: &Path) -> Result<PkcsSpec> {
             ..default
         },
         worker: WorkerCommand {
-            program: std::env::current_exe().context("this program's own path, to run workers of it")?,
+            // This very program, even when another lies at its path by now.
+            program: "/proc/self/exe".into(),
             arguments: vec![crate::cli::HSM_WORKER.into()],
         },
         name,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use cryptoki::mechanism::MechanismType;
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::RawAuthPin;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use zeroize::Zeroizing;
 
 use super::fault::{Class, Trouble, class};
@@ -183,7 +184,9 @@ fn find_slot(module: &Pkcs11, wanted: &TokenName) -> Result<(Slot, TokenInfo), R
 
 /// One login, alone on this token among all processes that share the lock file. Returns the session it was made on.
 fn login_once(module: &Pkcs11, slot: Slot, begin: &Begin) -> Result<Session, Refused> {
-    let lock = File::options().create(true).append(true).open(&begin.lock_file);
+    let no_follow = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = File::options();
+    let lock = options.create(true).append(true).mode(0o600).custom_flags(no_follow).open(&begin.lock_file);
     let lock =
         lock.map_err(|error| (WhyRefused::Module, format!("lock file {}: {error}", begin.lock_file.display())))?;
     flock(&lock, FlockOperation::LockExclusive).map_err(|error| (WhyRefused::Token, format!("lock file: {error}")))?;

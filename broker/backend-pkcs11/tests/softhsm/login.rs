@@ -52,7 +52,7 @@ async fn a_pin_that_is_not_there_a_module_that_is_none_and_a_label_of_nobody_are
     let no_module = told(&|spec| spec.tokens[0].module = "/etc/passwd".into()).await;
     assert!(no_module.contains("module /etc/passwd"), "{no_module}");
     let nothing = told(&|spec| spec.tokens[0].module = "/nowhere/module.so".into()).await;
-    assert!(nothing.contains("is no file"), "{nothing}");
+    assert!(nothing.contains("module.so is no file"), "{nothing}");
     let sessions = told(&|spec| spec.tokens[0].sessions = 0).await;
     assert!(sessions.contains("1 to 64 sessions"), "{sessions}");
     // It may be switched on later.

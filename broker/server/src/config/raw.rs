@@ -127,6 +127,7 @@ pub struct Pkcs11 {
     pub tokens: Vec<Token>,
     #[serde(default)]
     pub raw_rsa: bool,
+    pub lock_dir: Option<PathBuf>,
     pub call_ms_max: Option<u64>,
     pub generate_ms_max: Option<u64>,
     pub login_ms_max: Option<u64>,
