@@ -375,7 +375,7 @@ fn no_crate_declares_what_it_does_not_use() {
     let house = House::read();
     for package in house.ours() {
         let mut sources = String::new();
-        for target in package.targets.iter().filter(|target| target.is_lib() || target.is_bin()) {
+        for target in package.targets.iter().filter(|target| target.is_lib() || target.is_bin() || target.is_cdylib()) {
             read_sources(target.src_path.parent().unwrap().as_std_path(), &mut sources);
         }
         for name in names(package, DependencyKind::Normal) {
