@@ -80,6 +80,48 @@ async fn measure() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement of minutes"]
+#[expect(clippy::print_stdout)]
+async fn measure_with_many_objects() {
+    let plant = Plant::new();
+    let first = {
+        let hsm = plant.open().await;
+        hsm.make("oct", 1, KeySpec::Oct256).await.unwrap()
+    };
+    let mut objects = 1;
+    for goal in [5, 500, 10_000] {
+        let more = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "measure::fill", "--ignored"])
+            .env("SOFTHSM2_CONF", plant.configuration())
+            .env("MEASURE_OBJECTS", (goal - objects).to_string())
+            .output();
+        assert!(more.unwrap().status.success());
+        objects = goal;
+        let began = Instant::now();
+        let hsm = plant.open().await;
+        let opened = began.elapsed();
+        let began = Instant::now();
+        let how = WrapAlgorithm::A256Kw;
+        let value = hsm.wrap("oct", &first, how, &[9; 32]).await.unwrap();
+        let found = began.elapsed();
+        let cost = through_worker(&hsm, "oct", &first, how, &value, 4).await;
+        println!("{objects:5} objects: open {opened:?}, first call {found:?}, then {cost}");
+    }
+}
+
+#[test]
+#[ignore = "run by measure_with_many_objects, in a process with SOFTHSM2_CONF"]
+fn fill() {
+    let session = bare_session();
+    let objects: usize = std::env::var("MEASURE_OBJECTS").unwrap().parse().unwrap();
+    for object in 0..objects {
+        let id = [object.to_be_bytes(), objects.to_be_bytes()].concat();
+        let template = [Attribute::Token(true), Attribute::Id(id), Attribute::ValueLen(32.into())];
+        session.generate_key(&Mechanism::AesKeyGen, &template).unwrap();
+    }
+}
+
 #[test]
 #[ignore = "run by measure, in a process with SOFTHSM2_CONF"]
 #[expect(clippy::print_stdout)]
