@@ -36,14 +36,14 @@ fn every_route_without_its_permission_is_refused_and_says_what_is_missing() {
         for who in ["pin/nobody", &all_but_one] {
             let heard = ask(&desk, who, action, "k");
             assert_eq!(heard.error(), (403, "Forbidden"), "{action:?} {who}");
-            let named = format!("principal {who} lacks permission {missing} on /vault1/k;");
+            let named = format!("waiting for key k: principal {who} lacks permission {missing} on /vault1/k;");
             assert!(heard.message().starts_with(&named), "{}", heard.message());
             let entry = desk.entries().pop().unwrap();
             let decision = Decision::Refused { reason: "forbidden", missing: Some(format!("{missing} on /vault1/k")) };
             assert_eq!((entry.operation, entry.decision), (action.operation(), Some(decision)));
             let absent = ask(&desk, who, action, "z");
             assert_eq!(
-                absent.message().replace("/vault1/z", "/vault1/k"),
+                absent.message().replace("/vault1/z", "/vault1/k").replace("for key z:", "for key k:"),
                 heard.message(),
                 "it does not say which exist"
             );
