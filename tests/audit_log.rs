@@ -48,3 +48,15 @@ fn a_broker_does_not_serve_on_a_log_that_was_cut_with_every_checkpoint_file() {
     std::fs::write(&segment, whole).unwrap();
     broker.serve();
 }
+
+#[test]
+fn loaded_backends_and_reloads_stand_in_the_log_as_changes() {
+    let broker = Setup::new().start();
+    broker.reload();
+    let phases = |operation: &str| -> Vec<String> {
+        let ours = |line: &&serde_json::Value| line["operation"] == operation && line["principal"] == "system/upkeep";
+        broker.audit().iter().filter(ours).map(|line| line["phase"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(phases("load-backend"), ["intent", "outcome"]);
+    assert_eq!(phases("reload-trust"), ["intent", "outcome"]);
+}

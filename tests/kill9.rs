@@ -175,6 +175,8 @@ fn nothing_acknowledged_is_lost_and_nothing_answered_is_unaudited_in_fifty_kills
         all.add(got);
     }
     check_versions(&broker, &all);
+    let verified = broker.cli(&["audit", "verify", "--dir", &broker.home().join("audit").display().to_string()]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     let open = check_audit(&broker, &all);
     // A seed that never kills in the midst of a deed shows nothing.
     assert!(open > 0, "every deed had come to its end");

@@ -334,8 +334,8 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
     let mut counter = Counter::open();
     counter.broker.admin().create("k", "oct", 256);
     let on_routes: Vec<_> = ROUTES.iter().map(|route| route.action.operation()).collect();
-    // The broker's own scheduler alone asks for this one; no door leads to it.
-    let inside = [Operation::NotifyKey];
+    // The broker itself alone asks for these; no door leads to them.
+    let inside = [Operation::LoadBackend, Operation::NotifyKey, Operation::ReloadTrust];
     let by_socket = |operation: &Operation| !on_routes.contains(operation) && !inside.contains(operation);
     for operation in Operation::ALL.iter().copied().filter(by_socket) {
         let permission = operation.permission();

@@ -125,8 +125,10 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
         Operation::ImportKey,
         Operation::ListDeletedKeys,
         Operation::ListKeys,
+        Operation::LoadBackend,
         Operation::PurgeKey,
         Operation::RecoverKey,
+        Operation::ReloadTrust,
         Operation::RestoreKey,
         Operation::UpdateVault,
     ];

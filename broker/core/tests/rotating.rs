@@ -181,7 +181,7 @@ fn the_tasks_grants_are_built_in_listed_enough_for_their_work_and_no_more() {
     let grants = run(bench.broker.list_grants(&admin, Scope::Broker)).unwrap();
     let own: Vec<_> = grants.iter().filter(|grant| grant.principal.as_str().starts_with("system/")).collect();
     let named: Vec<_> = own.iter().map(|grant| grant.principal.as_str()).collect();
-    assert_eq!(named, ["system/purge", "system/rotation"]);
+    assert_eq!(named, ["system/purge", "system/rotation", "system/upkeep"]);
     for grant in &own {
         let refused = run(bench.broker.remove_grant(&admin, grant.id));
         assert!(
@@ -189,11 +189,11 @@ fn the_tasks_grants_are_built_in_listed_enough_for_their_work_and_no_more() {
             "a built-in grant was taken back until the next start"
         );
     }
-    let (rotation, purge) = (task(Task::Rotation), task(Task::Purge));
+    let (rotation, purge, upkeep) = (task(Task::Rotation), task(Task::Purge), task(Task::Upkeep));
     let forbidden = |result: Result<(), Refusal>| matches!(result, Err(Refusal::Forbidden(_)));
     assert!(forbidden(run(bench.broker.rotate_key(&purge, bench.vault(), key_name("k"))).map(drop)));
     assert!(forbidden(run(bench.broker.purge_key(&rotation, bench.vault(), key_name("k")))));
-    for who in [&rotation, &purge] {
+    for who in [&rotation, &purge, &upkeep] {
         assert!(forbidden(run(bench.broker.get_key(who, bench.vault(), key_name("k"), None)).map(drop)));
         assert!(forbidden(bench.wrap(who, "k", b"x").map(drop)));
         assert!(forbidden(run(bench.broker.delete_key(who, bench.vault(), key_name("k"))).map(drop)));

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
+use broker_core::broker::{Broker, Task, task_asker};
 use broker_core::vault::Pin;
 use broker_identity::{CaFiles, CaSpec, LiveTrust, ServerCertificate, ServerIdentity, Standing, Trust, TrustSpec};
 use rustls_pki_types::UnixTime;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
+use crate::assemble::request_id;
 use crate::config::{Config, Tls};
 use crate::metric::Metrics;
 
@@ -82,32 +84,25 @@ impl Reloader {
         }
     }
 
-    /// Looks at the files; reads them again when one of them changed. What does not make sense changes nothing.
-    fn look(&self, asked: bool) {
+    /// Whether a file changed since the last look, or can no longer be read.
+    fn changed(&self) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.files.digest().unwrap_or(UNREADABLE) != known.digest
+    }
+
+    /// Reads the files again. What does not make sense changes nothing.
+    fn look(&self) -> Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match self.files.digest() {
-            Ok(digest) if digest == known.digest && !asked => return,
-            Ok(digest) => {
-                // Remembered even if the contents make no sense: it is said once, not at every look.
-                known.digest = digest;
-                self.read(&mut known)
-            }
-            Err(error) if known.digest == UNREADABLE && !asked => {
-                tracing::debug!(error = format!("{error:#}"), "still unreadable");
-                return;
-            }
-            Err(error) => {
-                known.digest = UNREADABLE;
-                Err(error)
-            }
-        };
-        match outcome {
-            Ok(()) => self.metrics.reloads.with_label_values(&["ok"]).inc(),
-            Err(error) => {
-                self.metrics.reloads.with_label_values(&["failed"]).inc();
-                tracing::error!(error = format!("{error:#}"), "reload failed; what was in force stays in force");
-            }
+        let digest = self.files.digest();
+        // Remembered even if the contents make no sense: it is said once, not at every look.
+        known.digest = *digest.as_ref().unwrap_or(&UNREADABLE);
+        let outcome = digest.and_then(|_| self.read(&mut known));
+        let word = if outcome.is_ok() { "ok" } else { "failed" };
+        self.metrics.reloads.with_label_values(&[word]).inc();
+        if let Err(error) = &outcome {
+            tracing::error!(error = format!("{error:#}"), "reload failed; what was in force stays in force");
         }
+        outcome
     }
 
     fn read(&self, known: &mut Known) -> Result<()> {
@@ -129,6 +124,7 @@ impl Reloader {
     /// Looks at intervals and on SIGHUP (`hangup`) until the broker stops.
     pub async fn run(
         self: Arc<Self>,
+        broker: Arc<Broker>,
         mut hangup: Signal,
         every: std::time::Duration,
         mut stopping: watch::Receiver<bool>,
@@ -142,8 +138,24 @@ impl Reloader {
                 () = crate::listen::stopped(&mut stopping) => return Ok(()),
             };
             let this = Arc::clone(&self);
-            tokio::task::spawn_blocking(move || this.look(asked)).await?;
+            let changed = tokio::task::spawn_blocking(move || this.changed()).await?;
+            if changed || asked {
+                self.reload(&broker).await;
+            }
         }
+    }
+
+    /// Between an intent and an outcome in the audit. When that cannot be written nothing is served anyway, and the next look
+    /// tries again.
+    async fn reload(self: &Arc<Self>, broker: &Broker) {
+        let this = Arc::clone(self);
+        let act = async move {
+            let read = tokio::task::spawn_blocking(move || this.look()).await;
+            read.map_err(anyhow::Error::from).and_then(|read| read).map_err(|error| format!("{error:#}"))
+        };
+        let asker = task_asker(Task::Upkeep, request_id());
+        // What went wrong is in the log by now.
+        let _said = broker.reload_trust(&asker, "server certificate, client CAs and CRLs".to_owned(), act).await;
     }
 }
 

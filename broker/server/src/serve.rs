@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use broker_backend_pkcs11::{Pkcs11Backend, TokenState};
+use broker_core::broker::{Task, task_asker};
 use broker_core::port::Backend;
 use broker_front_ekm as ekm;
 use broker_front_keyvault as keyvault;
@@ -18,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{Desk, Door};
-use crate::assemble::{Assembly, assemble};
+use crate::assemble::{Assembly, assemble, request_id};
 use crate::config::{Bounds, Config, Ekm, Keyvault, Log};
 use crate::front::HttpFront;
 use crate::http::Serving;
@@ -57,6 +58,7 @@ pub fn run(path: &Path) -> Result<()> {
 async fn serve(config: &mut Config) -> Result<()> {
     let client_cas = config.client_cas.iter().map(|ca| ca.name.to_string()).collect();
     let mut assembly = assemble(config).await?;
+    note_backends(&assembly).await?;
     let (stop, stopping) = watch::channel(false);
     let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
     // Every door is bound before the first one opens.
@@ -104,7 +106,12 @@ async fn serve(config: &mut Config) -> Result<()> {
     // Signals are heard before anyone is told that we serve: whoever starts us may send one at once.
     let hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
     let mut stops = Stops::hear()?;
-    let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(hangup, config.reload_check, stopping));
+    let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(
+        Arc::clone(&assembly.broker),
+        hangup,
+        config.reload_check,
+        stopping,
+    ));
     announce(&ready)?;
     stops.one().await;
     tracing::info!("stopping");
@@ -228,6 +235,21 @@ impl Health {
         let backends = plugins.chain(hsms).map(|(name, backend)| (name.to_string(), backend)).collect();
         Self { backends, metrics: Arc::clone(&assembly.metrics) }
     }
+}
+
+/// Each backend that was loaded stands in the audit before anything is served.
+async fn note_backends(assembly: &Assembly) -> Result<()> {
+    let plugins = assembly.plugins.iter().map(|(name, plugin)| {
+        let described = plugin.described();
+        format!("backend {name}: plugin {} {}", described.name, described.version)
+    });
+    let hsms = assembly.hsms.keys().map(|name| format!("backend {name}: PKCS#11"));
+    for detail in plugins.chain(hsms).collect::<Vec<_>>() {
+        let asker = task_asker(Task::Upkeep, request_id());
+        let noted = assembly.broker.load_backend(&asker, detail, std::future::ready(Ok(()))).await;
+        noted.map_err(|refusal| anyhow::anyhow!("the broker cannot start: {refusal}"))?;
+    }
+    Ok(())
 }
 
 async fn watch_health(health: Health, mut stopping: watch::Receiver<bool>) {

@@ -21,6 +21,7 @@ mod system;
 mod unimplemented;
 mod unwrap_key;
 mod update_key;
+mod upkeep;
 mod vaults;
 mod wrap_key;
 

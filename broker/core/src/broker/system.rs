@@ -13,6 +13,8 @@ word_enum! {
         Purge = "purge",
         /// Carries rotation policies out.
         Rotation = "rotation",
+        /// Loads backends, and reads certificates again.
+        Upkeep = "upkeep",
     }
 }
 
@@ -27,6 +29,7 @@ impl Task {
         match self {
             Self::Purge => PermissionSet::of(&[Permission::Purge]),
             Self::Rotation => PermissionSet::of(&[Permission::Rotate]),
+            Self::Upkeep => PermissionSet::of(&[Permission::VaultManage]),
         }
     }
 }

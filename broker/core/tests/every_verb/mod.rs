@@ -18,7 +18,7 @@ use broker_testkit::store_questions::policy;
 use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run, vault_name};
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 37] = [
+pub const EXPECTED: [(Operation, Permission, bool); 39] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::BackupKey, Permission::Backup, false),
     (Operation::CreateGrant, Permission::GrantWrite, true),
@@ -39,12 +39,14 @@ pub const EXPECTED: [(Operation, Permission, bool); 37] = [
     (Operation::ListPins, Permission::VaultManage, false),
     (Operation::ListVaults, Permission::VaultManage, false),
     (Operation::ListVersions, Permission::List, false),
+    (Operation::LoadBackend, Permission::VaultManage, true),
     (Operation::LockKey, Permission::VaultManage, true),
     (Operation::NotifyKey, Permission::Rotate, true),
     (Operation::PurgeKey, Permission::Purge, true),
     (Operation::RandomBytes, Permission::Rng, false),
     (Operation::RecoverKey, Permission::Recover, true),
     (Operation::ReleaseKey, Permission::Release, false),
+    (Operation::ReloadTrust, Permission::VaultManage, true),
     (Operation::RemoveGrant, Permission::GrantWrite, true),
     (Operation::RemovePin, Permission::VaultManage, true),
     (Operation::RestoreKey, Permission::Restore, true),
@@ -67,7 +69,7 @@ pub struct Target {
     pub wrapped: Vec<u8>,
     /// Of a key that is there no more.
     pub backup: Vec<u8>,
-    /// How often the clock was accepted.
+    /// How often the clock was accepted, or an act of upkeep was carried out.
     pub accepted: Arc<AtomicUsize>,
 }
 
@@ -95,6 +97,11 @@ impl Target {
 /// Asks for one operation on the target. What is allowed but not implemented counts as done.
 pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker) -> Result<(), Refusal> {
     let (broker, vault, key) = (&bench.broker, on.vault.clone(), on.key.clone());
+    // What upkeep does is its caller's; here it is counted.
+    let act = async {
+        on.accepted.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    };
     match operation {
         Operation::CreateGrant => broker.create_grant(asker, a_grant()).await.map(drop),
         Operation::CreateKey => {
@@ -144,6 +151,8 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         }
         Operation::ListDeletedKeys => broker.list_deleted_keys(asker, vault, None, 25).await.map(drop),
         Operation::LockKey => broker.lock_key(asker, vault, key, true).await,
+        Operation::LoadBackend => broker.load_backend(asker, "backend b".to_owned(), act).await,
+        Operation::ReloadTrust => broker.reload_trust(asker, "crl".to_owned(), act).await,
         Operation::NotifyKey => broker.notify_key(asker, vault, key).await,
         Operation::PurgeKey => broker.purge_key(asker, vault, key_name("dead")).await,
         Operation::RecoverKey => broker.recover_key(asker, vault, key_name("sleeping")).await.map(drop),

@@ -1,6 +1,8 @@
 //! Series that are there from the first scrape, at 0: `rate()` sees a first event only where there was a series before it.
 //! A word that is missing here is counted all the same; it is only not there before it first happens.
 
+use broker_identity::Denial;
+
 use super::Metrics;
 
 /// What a backend is asked for, as `Metered` calls it.
@@ -10,27 +12,6 @@ const BACKEND_OPERATIONS: [&str; 7] =
 /// How its calls end: well, or in a way that someone should look at.
 const BACKEND_OUTCOMES: [&str; 7] =
     ["backend-busy", "backend-deadline", "backend-faulty", "backend-unavailable", "internal", "ok", "unwrappable"];
-
-/// `Denial::word`, all of them.
-const DENIALS: [&str; 17] = [
-    "ambiguous-ca",
-    "ambiguous-name",
-    "bad-certificate",
-    "bad-name",
-    "bad-signature",
-    "chain-too-long",
-    "changed",
-    "crl-expired",
-    "expired",
-    "name-constraint",
-    "no-certificate",
-    "no-name",
-    "not-yet-valid",
-    "revocation-unknown",
-    "revoked",
-    "unknown-ca",
-    "wrong-usage",
-];
 
 /// How requests end that alerts watch, with the reason.
 const ENDS: [(&str, &str); 4] =
@@ -56,7 +37,7 @@ const HANDSHAKES: [&str; 9] = [
 impl Metrics {
     /// What does not depend on the configuration.
     pub(super) fn begin(&self) {
-        for reason in DENIALS {
+        for reason in Denial::WORDS {
             self.client_denials.with_label_values(&[reason]);
         }
         for deed in DEEDS {

@@ -1,0 +1,56 @@
+//! upkeep: what the broker does to itself, written down like any change: backends loaded, certificates read again.
+
+use super::Broker;
+use crate::entry::Asker;
+use crate::grant::{Permit, Scope};
+use crate::refusal::{Failure, Refusal};
+use crate::verb::{self, Verb};
+
+impl Broker {
+    /// Loads a backend: `act` is carried out between its intent and its outcome.
+    ///
+    /// # Errors
+    /// `Forbidden`, `AuditUnavailable` (then nothing was done), or `Conflict` with what `act` said.
+    pub async fn load_backend<T: Send>(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<T, String>> + Send,
+    ) -> Result<T, Refusal> {
+        self.upkeep::<verb::LoadBackend, T>(asker, detail, act).await
+    }
+
+    /// Reads certificates, CAs and CRLs again.
+    ///
+    /// # Errors
+    /// As [`Broker::load_backend`].
+    pub async fn reload_trust<T: Send>(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<T, String>> + Send,
+    ) -> Result<T, Refusal> {
+        self.upkeep::<verb::ReloadTrust, T>(asker, detail, act).await
+    }
+
+    async fn upkeep<V: Verb, T: Send>(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<T, String>> + Send,
+    ) -> Result<T, Refusal> {
+        let mut deed = self.begin(asker, V::OPERATION, Scope::Broker);
+        deed.detail = Some(detail);
+        let result = match deed.permit::<V>() {
+            Ok(permit) => {
+                let _spent: Permit<V> = permit;
+                match self.intend(&mut deed).await {
+                    Ok(()) => act.await.map_err(|problem| Failure::from(Refusal::Conflict { problem })),
+                    Err(failure) => Err(failure),
+                }
+            }
+            Err(failure) => Err(failure),
+        };
+        self.finish(deed, result).await
+    }
+}
