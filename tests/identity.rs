@@ -93,7 +93,8 @@ fn a_wrong_certificate_is_refused_in_the_handshake() {
     broker.client(Some(&dev.issue(good()))).get("/keys").with_status(200);
     assert_eq!(broker.metrics().sum("keybroker_client_denials_total", &[]), 2.0 * rows.len() as f64);
     // None of it was a request.
-    assert_eq!(broker.audit().len(), 1);
+    let audit = broker.audit();
+    assert_eq!(audit.iter().filter(|line| line["operation"] != "load-backend").count(), 1);
 }
 
 #[test]
