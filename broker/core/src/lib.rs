@@ -8,6 +8,8 @@ pub mod grant;
 pub mod imported;
 pub mod key;
 pub mod name;
+pub mod object;
+pub mod object_crypto;
 pub mod permission;
 pub mod port;
 pub mod refusal;

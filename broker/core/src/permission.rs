@@ -31,7 +31,13 @@ word_enum! {
         GrantRead = "grantRead",
         /// Grant and revoke, never more than one holds (an Administrator excepted), never to oneself.
         GrantWrite = "grantWrite",
-        /// Random bytes from the broker.
+        /// Derive keys from managed objects.
+        ObjectDerive = "objectDerive",
+        /// Make managed objects, and do everything to those that one made oneself.
+        ObjectOwn = "objectOwn",
+        /// The secret bytes of managed objects, in the clear.
+        ObjectReveal = "objectReveal",
+        /// Random bytes from the broker, and what else it computes without a key.
         Rng = "rng",
         /// Make and change vaults and pinned certificates.
         VaultManage = "vaultManage",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::grant::Scope;
 use crate::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
+use crate::object::{ObjectId, ObjectState, Usage};
 use crate::permission::Permission;
 
 /// Why a request was not served: a closed list that crosses the wire. The `Display` text is for the caller, and says
@@ -91,6 +92,26 @@ pub enum Refusal {
     NotFound {
         what: String,
     },
+    /// Its own attributes keep it inside.
+    ObjectNotExtractable {
+        object: ObjectId,
+        why: &'static str,
+    },
+    /// There is none, or it is another's and the principal may see its own alone.
+    ObjectNotFound {
+        object: ObjectId,
+    },
+    /// Its usage mask leaves the use out.
+    ObjectUsageExcluded {
+        object: ObjectId,
+        usage: Usage,
+    },
+    /// Its state does not allow it (KMIP 1.4 section 3.22).
+    ObjectWrongState {
+        object: ObjectId,
+        state: ObjectState,
+        operation: &'static str,
+    },
     /// Purge protection keeps it until this time (Unix seconds).
     PurgeProtected {
         key: KeyName,
@@ -156,6 +177,10 @@ impl Refusal {
             Self::KeyOperationExcluded { .. } => "key-operation-excluded",
             Self::NotFound { .. } => "not-found",
             Self::NotImplemented { .. } => "not-implemented",
+            Self::ObjectNotExtractable { .. } => "object-not-extractable",
+            Self::ObjectNotFound { .. } => "object-not-found",
+            Self::ObjectUsageExcluded { .. } => "object-usage-excluded",
+            Self::ObjectWrongState { .. } => "object-wrong-state",
             Self::PurgeProtected { .. } => "purge-protected",
             Self::StoreUnavailable => "store-unavailable",
             Self::TooManyRequests { .. } => "too-many-requests",
@@ -210,6 +235,17 @@ impl fmt::Display for Refusal {
             }
             Self::NotFound { what } => write!(f, "{what} does not exist"),
             Self::NotImplemented { operation } => write!(f, "operation {operation} is not implemented by this broker"),
+            Self::ObjectNotExtractable { object, why } => write!(f, "object {object} is not given out: {why}"),
+            Self::ObjectNotFound { object } => write!(
+                f,
+                "object {object} does not exist in this vault, or belongs to another principal, which takes a grant on the vault or the object"
+            ),
+            Self::ObjectUsageExcluded { object, usage } => {
+                write!(f, "the usage mask of object {object} does not allow {usage}")
+            }
+            Self::ObjectWrongState { object, state, operation } => {
+                write!(f, "object {object} is {state} and cannot be used for this now: {operation}")
+            }
             Self::PurgeProtected { key, purge_s } => write!(
                 f,
                 "the vault's purge protection keeps key {key} recoverable until {purge_s} (Unix seconds); nobody can purge it earlier"

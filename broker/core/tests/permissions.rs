@@ -49,7 +49,19 @@ fn each_role_allows_exactly_what_the_sheet_says() {
     let keys: Vec<_> = Permission::ALL
         .iter()
         .copied()
-        .filter(|p| !matches!(p, P::AuditRead | P::GrantRead | P::GrantWrite | P::Rng | P::VaultManage))
+        .filter(|p| {
+            !matches!(
+                p,
+                P::AuditRead
+                    | P::GrantRead
+                    | P::GrantWrite
+                    | P::ObjectDerive
+                    | P::ObjectOwn
+                    | P::ObjectReveal
+                    | P::Rng
+                    | P::VaultManage
+            )
+        })
         .collect();
     let administrator = [keys.clone(), vec![P::GrantRead, P::GrantWrite, P::VaultManage]].concat();
     let user = vec![

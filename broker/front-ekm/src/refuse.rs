@@ -149,6 +149,11 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         Refusal::KeyOperationExcluded { .. } => shape(StatusCode::FORBIDDEN, "OperationNotAllowed"),
         Refusal::NotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::NotImplemented { .. } => shape(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+        // No request of this front is about a managed object.
+        Refusal::ObjectNotExtractable { .. }
+        | Refusal::ObjectUsageExcluded { .. }
+        | Refusal::ObjectWrongState { .. } => shape(StatusCode::FORBIDDEN, "Forbidden"),
+        Refusal::ObjectNotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::TooManyRequests { retry_after_s } => {
             shape(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests").retry_after(*retry_after_s)
         }

@@ -136,6 +136,11 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         Refusal::KeyOperationExcluded { .. } => FORBIDDEN.inner("KeyOperationForbidden"),
         Refusal::NotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::NotImplemented { .. } => shape(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+        // No request of this front is about a managed object.
+        Refusal::ObjectNotExtractable { .. }
+        | Refusal::ObjectUsageExcluded { .. }
+        | Refusal::ObjectWrongState { .. } => FORBIDDEN,
+        Refusal::ObjectNotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::PurgeProtected { .. } => FORBIDDEN.inner("PurgeProtected"),
         Refusal::TooManyRequests { retry_after_s } => {
             shape(StatusCode::TOO_MANY_REQUESTS, "Throttled").retry_after(*retry_after_s)
