@@ -200,6 +200,7 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
     ("broker-server", "broker-testkit", "the scheduler on a clock that a test sets"),
     ("broker-store-sqlite", "broker-testkit", "the questions that every store must answer"),
     ("keybroker-tests", "broker-front-keyvault", "the list of routes, so that none goes untested"),
+    ("keybroker-tests", "hsm-test-shim", "a module that fails as it is told"),
 ];
 
 /// Who may name what is heavy or dangerous.

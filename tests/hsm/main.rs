@@ -1,0 +1,7 @@
+//! Keys in a real token (SoftHSM), through the real binary and over mutual TLS; workers that are killed, and heal.
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod kills;
+mod plant;
+mod verbs;
