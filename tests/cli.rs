@@ -4,18 +4,13 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::SystemTime;
 
-use keybroker_tests::{ADMIN, Asks as _, Broker, SUFFIX, Setup, WAIT_MAX, finished, guest, unb64};
+use keybroker_tests::{ADMIN, Asks as _, Broker, SUFFIX, Setup, WAIT_MAX, finished, guest, now_s, unb64};
 use serde_json::{Value, json};
 use toml::Table;
 
 fn mode_of(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-fn now_s() -> i64 {
-    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use broker_core::permission::Permission;
 use broker_core::verb::Operation;
-use broker_front_keyvault::{Action, KeyAction, ROUTES, Route, VaultAction};
+use broker_front_keyvault::{Action, KeyAction, ROUTES, RightsAction, Route, VaultAction};
 use keybroker_tests::{
     AUTHORIZATION, Answer, Asks as _, Broker, Connection, Request, SUFFIX, Setup, WAIT_MAX, keybroker, run,
 };
@@ -20,6 +20,14 @@ use serde_json::json;
 const WRAP: &str = r#"{"alg":"A256KW","value":"AAECAwQFBgcICQoLDA0ODw"}"#;
 
 const DIGEST: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+const DEFINITION: &str = "permissions-grantWrite";
+
+/// The name of a role assignment, of its own for each key that it is about.
+fn assignment(key: &str) -> String {
+    let number = key.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(131).wrapping_add(byte.into()));
+    format!("f6cee49d-a40c-4fae-82ca-{:012x}", number & 0xffff_ffff_ffff)
+}
 
 /// A body that the route takes.
 fn body_of(action: Action) -> String {
@@ -43,6 +51,10 @@ fn body_of(action: Action) -> String {
             | KeyAction::ReleaseKey
             | KeyAction::RotateKey => String::new(),
         },
+        // No wider than what a bare holder of "grantWrite" has itself.
+        Action::OnRights(_) => {
+            json!({ "properties": { "roleDefinitionId": DEFINITION, "principalId": "pin/friend" } }).to_string()
+        }
         Action::OnVault(action) => match action {
             VaultAction::ListDeletedKeys | VaultAction::ListKeys => String::new(),
             VaultAction::RandomBytes => r#"{"count":8}"#.to_owned(),
@@ -80,7 +92,8 @@ impl Desk {
     }
 
     fn ask_with(&self, who: &Connection, route: &Route, (key, version): (&str, &str), body: String) -> Answer {
-        let path = route.pattern.replace("{n}", key).replace("{v}", version);
+        let id = if route.pattern.contains("roleAssignments") { assignment(key) } else { DEFINITION.to_owned() };
+        let path = route.pattern.replace("{n}", key).replace("{v}", version).replace("{id}", &id);
         let request = Request::new(route.method.as_str(), &format!("{path}?api-version=7.4"));
         who.answer(&request.header(AUTHORIZATION.0, AUTHORIZATION.1).bytes(body.into_bytes()))
     }
@@ -108,7 +121,13 @@ impl Desk {
                 admin.call("DELETE", &format!("/deletedkeys/{key}"), None).with_status(204);
                 backup.to_string()
             }
-            Action::OnKey(_) | Action::OnVault(_) => body_of(action),
+            Action::OnRights(RightsAction::GetGrant | RightsAction::RemoveGrant) => {
+                let path = format!("/keys/{key}/providers/Microsoft.Authorization/roleAssignments/{}", assignment(key));
+                let body = json!({ "properties": { "roleDefinitionId": DEFINITION, "principalId": "pin/friend" } });
+                admin.call("PUT", &path, Some(&body)).with_status(201);
+                String::new()
+            }
+            Action::OnKey(_) | Action::OnRights(_) | Action::OnVault(_) => body_of(action),
         };
         (version, body)
     }
@@ -132,8 +151,13 @@ fn all_but(permission: Permission) -> String {
 fn scope_of(route: &Route, key: &str) -> String {
     match route.action {
         Action::OnKey(_) => format!("/vault1/{key}"),
-        Action::OnVault(_) => "/vault1".to_owned(),
+        Action::OnRights(_) if on_a_key(route) => format!("/vault1/{key}"),
+        Action::OnRights(_) | Action::OnVault(_) => "/vault1".to_owned(),
     }
+}
+
+fn on_a_key(route: &Route) -> bool {
+    route.pattern.contains("{n}")
 }
 
 /// What a consumer of a key asks for before it is authorised.
@@ -182,7 +206,7 @@ fn every_route_without_its_permission_is_refused_and_names_what_is_missing() {
 }
 
 #[test]
-fn every_route_with_its_permission_alone_is_served_but_release_which_is_named() {
+fn every_route_with_its_permission_alone_is_served_but_those_that_are_named() {
     let desk = Desk::new();
     for (permission, routes) in routes_by_permission() {
         let name = format!("with-{}", permission.word().to_ascii_lowercase());
@@ -194,11 +218,14 @@ fn every_route_with_its_permission_alone_is_served_but_release_which_is_named() 
             let what = format!("{} {}: {answer:?}", route.method, route.pattern);
             match route.action {
                 Action::OnKey(KeyAction::PurgeKey) => assert_eq!(answer.status, 204, "{what}"),
-                Action::OnKey(KeyAction::ReleaseKey) => {
+                Action::OnKey(KeyAction::ReleaseKey) | Action::OnRights(RightsAction::WriteRole) => {
                     assert_eq!((answer.status, answer.code().as_str()), (501, "NotImplemented"), "{what}");
                     assert!(answer.message().contains(route.action.operation().word()), "{what}");
                 }
-                Action::OnKey(_) | Action::OnVault(_) => assert_eq!(answer.status, 200, "{what}"),
+                Action::OnRights(RightsAction::CreateGrant) => assert_eq!(answer.status, 201, "{what}"),
+                Action::OnKey(_) | Action::OnRights(_) | Action::OnVault(_) => {
+                    assert_eq!(answer.status, 200, "{what}");
+                }
             }
         }
     }
@@ -224,7 +251,7 @@ fn a_right_to_one_key_serves_that_key_alone() {
         let name = format!("one-{}", permission.word().to_ascii_lowercase());
         let who = desk.client(&name, permission.word(), &["/vault1/k"]);
         for route in routes {
-            if matches!(route.action, Action::OnVault(_)) {
+            if !on_a_key(route) {
                 is_refused(&desk, &name, &who, route, "k");
                 continue;
             }
@@ -240,7 +267,7 @@ fn a_right_to_one_key_serves_that_key_alone() {
 fn a_refusal_does_not_say_which_keys_and_vaults_exist() {
     let desk = Desk::new();
     let who = desk.client("curious", &all_but(Permission::Get), &["/vault2"]);
-    for route in ROUTES.iter().filter(|route| matches!(route.action, Action::OnKey(_))) {
+    for route in ROUTES.iter().filter(|route| on_a_key(route)) {
         let told = |key: &str| {
             let mut answer = desk.ask(&who, route, key);
             answer.headers.retain(|(name, _)| name != "x-ms-request-id" && name != "date");
@@ -313,7 +340,8 @@ impl Counter {
             Operation::ListVaults => (words(&["vault", "list"]), "/"),
             Operation::RemoveGrant => {
                 let id = self.broker.grant(&self.broker.principal(&name), "get", "/vault1");
-                (words(&["revoke", &id]), "/vault1")
+                // Refused like one that is not there, so that nobody learns where a grant is.
+                (words(&["revoke", &id]), "/")
             }
             Operation::RemovePin => {
                 self.broker.ask(&["pin", "add", &name, "--sha256", &sha256]);

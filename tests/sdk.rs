@@ -4,7 +4,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use keybroker_tests::{Asks as _, Authority, Broker, Leaf, SUFFIX, Setup, b64, node, python, run, tests_folder, unb64};
+use keybroker_tests::{
+    Asks as _, Authority, Broker, Leaf, SUFFIX, Setup, b64, node, now_s, python, run, tests_folder, unb64,
+};
 use serde_json::{Value, json};
 
 /// How long a script may take on a busy machine: it makes RSA keys of 4096 bits.
@@ -128,6 +130,26 @@ fn what_python_wraps_with_a_symmetric_key_opens_after_it_has_ended() {
         // Other clients are told the truth.
         assert!(admin.get(id).json()["key"]["key_ops"].as_array().unwrap().contains(&json!("wrapKey")));
     }
+}
+
+#[test]
+fn python_hands_out_rights_and_takes_them_back() {
+    let broker = broker();
+    for name in ["jo", "clerk", "brief"] {
+        broker.identity(name).write(&broker.pki(), name);
+    }
+    broker.grant(&broker.principal("clerk"), "get,list,grantWrite", "/vault1");
+    let end = (now_s() + 3600).to_string();
+    let brief = ["grant", "--principal", &broker.principal("brief"), "--role", "administrator", "--scope", "/vault1"];
+    broker.ask(&[&brief[..], &["--not-after", &end]].concat());
+    python_script(&broker, "roles.py", &[]);
+    assert_eq!(allowed(&broker, "admin", "create-grant", "/vault1/guarded"), 2);
+    assert_eq!(allowed(&broker, "admin", "remove-grant", "/vault1"), 3);
+    // They are the grants that the administrator of the broker sees.
+    let jo = broker.principal("host-07");
+    let grants = broker.ask(&["grants", "--scope", "/vault1/key-07"]);
+    assert_eq!((&grants[0]["principal"], &grants[0]["role"]), (&json!(jo), &json!("Key Vault Reader")));
+    assert_eq!(grants[0]["granted-by"], broker.principal("admin"));
 }
 
 /// Public key cryptography: who may read an RSA key can wrap with it anywhere. Unwrapping is what the broker guards.

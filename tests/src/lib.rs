@@ -19,4 +19,4 @@ pub use metrics::Metrics;
 pub use pki::{Authority, Identity, Leaf, days_from_now};
 pub use prometheus::{Prometheus, promtool};
 pub use setup::{ADMIN, ClientCa, SUFFIX, Setup, TRUST_DOMAIN};
-pub use wait::{WAIT_MAX, eventually, finished, run};
+pub use wait::{WAIT_MAX, eventually, finished, now_s, run};

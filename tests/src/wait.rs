@@ -82,3 +82,12 @@ fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8
         bytes
     })
 }
+
+/// Unix seconds.
+///
+/// # Panics
+/// The clock is before 1970.
+#[must_use]
+pub fn now_s() -> i64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap()
+}

@@ -87,6 +87,12 @@ impl GrantId {
     pub fn parse(text: &str) -> Option<Self> {
         crate::name::KeyVersion::parse(&text.replace('-', "")).ok().map(|id| Self(id.0))
     }
+
+    /// As a UUID is written (RFC 9562 section 4), though its bits are all chance or the giver's choice.
+    #[must_use]
+    pub fn hyphenated(self) -> String {
+        crate::name::RequestId(self.0).to_string()
+    }
 }
 
 impl fmt::Display for GrantId {
@@ -228,6 +234,18 @@ impl Policy {
         Some(why)
     }
 
+    /// How long a principal keeps something it holds now at a place; none when it does not hold it.
+    fn keeps(
+        &self,
+        principal: &Principal,
+        scope: &Scope,
+        now_s: i64,
+        wanted: impl Fn(&Grant) -> bool,
+    ) -> Option<Until> {
+        let holding = |grant: &&Arc<Grant>| grant.scope.covers(scope) && grant.holds_at(now_s) && wanted(grant);
+        self.of_principal(principal).filter(holding).map(|grant| Until::of(grant.not_after_s)).max()
+    }
+
     fn of_principal(&self, principal: &Principal) -> impl Iterator<Item = &Arc<Grant>> {
         self.by_principal.get(principal).into_iter().flatten()
     }
@@ -260,31 +278,58 @@ impl<V: Verb> fmt::Debug for Permit<V> {
     }
 }
 
-/// Whether `giver` may give `granted` at `scope` to `receiver`; the permit proves that it may grant at all there.
+/// When a right ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Until {
+    /// Its last second.
+    Second(i64),
+    Always,
+}
+
+impl Until {
+    fn of(not_after_s: Option<i64>) -> Self {
+        not_after_s.map_or(Self::Always, Self::Second)
+    }
+}
+
+/// A right on its way from one to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Gift<'a> {
+    pub giver: &'a Principal,
+    pub receiver: &'a Principal,
+    pub granted: &'a Granted,
+    pub scope: &'a Scope,
+    pub not_after_s: Option<i64>,
+}
+
+/// Whether the giver, who may grant at all there, may give this.
 ///
 /// # Errors
-/// `Refusal::Forbidden`: to oneself, or more than the giver holds (an Administrator of the place excepted).
-pub fn may_give(
-    policy: &Policy,
-    permit: &Permit<crate::verb::CreateGrant>,
-    receiver: &Principal,
-    granted: &Granted,
-    now_s: i64,
-) -> Result<(), Refusal> {
-    let (giver, scope) = (permit.principal(), permit.scope());
+/// `Refusal::Forbidden`: to oneself, more than the giver holds (an Administrator of the place excepted), or for longer.
+pub fn may_give(policy: &Policy, gift: &Gift<'_>, now_s: i64) -> Result<(), Refusal> {
+    let Gift { giver, receiver, granted, scope, not_after_s } = *gift;
     let refused = |permission: Permission, why| {
         let missing = Missing { principal: giver.clone(), permission, scope: scope.clone(), why };
         Err(Refusal::Forbidden(Box::new(missing)))
     };
+    let first = granted.permissions().iter().next().unwrap_or(Permission::GrantWrite);
     if receiver == giver {
-        let first = granted.permissions().iter().next().unwrap_or(Permission::GrantWrite);
         return refused(first, MissingWhy::Oneself);
     }
-    if policy.administers(giver, scope, now_s) {
-        return Ok(());
-    }
-    match granted.permissions().first_missing_in(policy.held(giver, scope, now_s)) {
-        None => Ok(()),
-        Some(permission) => refused(permission, MissingWhy::NotHeld),
+    let administers = policy.keeps(giver, scope, now_s, |grant| grant.granted == Granted::Role(Role::Administrator));
+    let keeps =
+        |permission| policy.keeps(giver, scope, now_s, |grant| grant.granted.permissions().contains(permission));
+    // Piece by piece: the shortest of all that is given, and of the right to give.
+    let pieces = granted.permissions().iter().chain([Permission::GrantWrite]);
+    let holds = pieces.map(keeps).min().flatten();
+    match administers.max(holds) {
+        None => {
+            let missing = granted.permissions().first_missing_in(policy.held(giver, scope, now_s));
+            refused(missing.unwrap_or(Permission::GrantWrite), MissingWhy::NotHeld)
+        }
+        Some(Until::Second(last)) if Until::of(not_after_s) > Until::Second(last) => {
+            refused(first, MissingWhy::Outlives { not_after_s: last })
+        }
+        Some(_) => Ok(()),
     }
 }

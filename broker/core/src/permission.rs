@@ -45,6 +45,7 @@ word_enum! {
 }
 
 impl Permission {
+    /// Its bit in a set; of no meaning outside this process.
     const fn bit(self) -> u64 {
         1 << self as u32
     }

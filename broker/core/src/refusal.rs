@@ -150,6 +150,8 @@ pub enum MissingWhy {
     Oneself,
     /// The grant would hand out what its giver does not hold.
     NotHeld,
+    /// The grant would last beyond the giver's own right, which ends at this time (Unix seconds).
+    Outlives { not_after_s: i64 },
 }
 
 impl Refusal {
@@ -292,6 +294,10 @@ impl fmt::Display for Missing {
             MissingWhy::NotHeld => write!(
                 f,
                 "principal {principal} cannot grant {permission} on {scope}, because it does not hold that permission there"
+            ),
+            MissingWhy::Outlives { not_after_s } => write!(
+                f,
+                "principal {principal} cannot grant {permission} on {scope} for longer than its own right lasts, until {not_after_s} (Unix seconds); give the grant a not-after at most as late"
             ),
         }
     }

@@ -156,6 +156,7 @@ fn next_request<'a>(
         0 | 1 => {
             *known.giving.entry(user).or_default() += 1;
             let ask = NewGrant {
+                id: None,
                 principal: principal(user),
                 granted: Granted::Role(Role::CryptoUser),
                 scope: Scope::Broker,
@@ -169,7 +170,7 @@ fn next_request<'a>(
             let ids: Vec<_> = known.grants.keys().copied().collect();
             let id = *chance.one_of(&ids);
             known.taking.insert(id, known.grants.remove(&id).unwrap());
-            Box::pin(async move { Answer::Taken(id, broker.remove_grant(admin, id).await) })
+            Box::pin(async move { Answer::Taken(id, broker.remove_grant(admin, Scope::Broker, id).await.map(drop)) })
         }
         // One change of `enabled` or one rotation of a key at a time, or its end would be anyone's guess.
         4 | 5 if !busy => {
@@ -320,7 +321,7 @@ fn threads_that_change_everything_at_once_come_to_an_end() {
                         0 => drop(bench.broker.rotate_key(&admin, bench.vault(), key_name("k")).await.unwrap()),
                         1 => {
                             let given = bench.give_role(USERS[0], Role::Reader, Scope::Broker).id;
-                            bench.broker.remove_grant(&admin, given).await.unwrap();
+                            bench.broker.remove_grant(&admin, Scope::Broker, given).await.unwrap();
                         }
                         2 => drop(standing_change(&bench, &admin, &chance).await),
                         _ => {

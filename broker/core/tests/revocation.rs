@@ -39,6 +39,10 @@ fn a_vault(name: &str) -> NewVault {
     }
 }
 
+async fn revoke(bench: &Bench, who: &Asker, grant: GrantId) -> Result<(), Refusal> {
+    bench.broker.remove_grant(who, Scope::Broker, grant).await.map(drop)
+}
+
 #[test]
 fn a_grant_is_not_taken_back_while_a_wrap_decided_under_it_is_under_way() {
     let (bench, grant) = bench();
@@ -47,7 +51,7 @@ fn a_grant_is_not_taken_back_while_a_wrap_decided_under_it_is_under_way() {
     let ask = || bench.wrap_ask("k", None, WrapAlgorithm::RsaOaep, b"x");
     let mut wrap = pin!(bench.broker.wrap_key(&user, ask()));
     assert!(poll_once(wrap.as_mut()).is_none());
-    let mut removal = pin!(bench.broker.remove_grant(&admin, grant));
+    let mut removal = pin!(revoke(&bench, &admin, grant));
     assert!(poll_once(removal.as_mut()).is_none(), "acknowledged although the wrap is under way");
     assert_eq!(bench.audit.last().phase, Phase::Intent);
     let late = poll_once(pin!(bench.broker.wrap_key(&user, ask())));
@@ -115,7 +119,7 @@ fn a_request_that_begins_after_the_change_is_not_waited_for() {
     bench.software.gate.close();
     let mut before = pin!(bench.broker.wrap_key(&user, ask()));
     assert!(poll_once(before.as_mut()).is_none());
-    let mut removal = pin!(bench.broker.remove_grant(&admin, grant));
+    let mut removal = pin!(revoke(&bench, &admin, grant));
     assert!(poll_once(removal.as_mut()).is_none());
     let mut after = pin!(bench.broker.wrap_key(&other, ask()));
     assert!(poll_once(after.as_mut()).is_none());
@@ -134,7 +138,7 @@ fn a_wrap_whose_caller_is_gone_does_not_hold_a_revocation_up() {
     bench.software.gate.close();
     let mut wrap = Box::pin(bench.broker.wrap_key(&user, bench.wrap_ask("k", None, WrapAlgorithm::RsaOaep, b"x")));
     assert!(poll_once(wrap.as_mut()).is_none());
-    let mut removal = pin!(bench.broker.remove_grant(&admin, grant));
+    let mut removal = pin!(revoke(&bench, &admin, grant));
     assert!(poll_once(removal.as_mut()).is_none());
     drop(wrap);
     assert_eq!(poll_once(removal.as_mut()), Some(Ok(())));
@@ -162,9 +166,9 @@ fn revocations_at_the_same_time_do_not_wait_for_each_other() {
     let admin = bench.admin();
     let second = bench.give(USER, &[Permission::Rng], Scope::Broker).id;
     bench.audit.gate.close();
-    let mut one = pin!(bench.broker.remove_grant(&admin, first));
-    let mut other = pin!(bench.broker.remove_grant(&admin, second));
-    let mut again = pin!(bench.broker.remove_grant(&admin, second));
+    let mut one = pin!(revoke(&bench, &admin, first));
+    let mut other = pin!(revoke(&bench, &admin, second));
+    let mut again = pin!(revoke(&bench, &admin, second));
     assert!(poll_once(one.as_mut()).is_none() && poll_once(other.as_mut()).is_none());
     assert!(poll_once(again.as_mut()).is_none());
     bench.audit.gate.open();
@@ -179,7 +183,7 @@ fn revocations_at_the_same_time_do_not_wait_for_each_other() {
 fn the_last_administrator_cannot_be_revoked() {
     let bench = Bench::new();
     let (admin, first) = (bench.admin(), GrantId([1; 16]));
-    let remove = |id| run(bench.broker.remove_grant(&admin, id));
+    let remove = |id| run(revoke(&bench, &admin, id));
     assert!(matches!(remove(first), Err(Refusal::Conflict { .. })));
     bench.give_role(USER, Role::Administrator, Scope::Vault(bench.vault()));
     assert!(
@@ -189,6 +193,7 @@ fn the_last_administrator_cannot_be_revoked() {
     let now = bench.clock.now_s();
     let timed = |from, until| {
         let ask = NewGrant {
+            id: None,
             principal: principal(USER),
             granted: Granted::Role(Role::Administrator),
             scope: Scope::Broker,
@@ -205,7 +210,7 @@ fn the_last_administrator_cannot_be_revoked() {
     remove(brief).unwrap();
     let lasting = timed(None, None);
     remove(first).unwrap();
-    let left = run(bench.broker.remove_grant(&asker(USER), lasting));
+    let left = run(revoke(&bench, &asker(USER), lasting));
     assert!(matches!(left, Err(Refusal::Conflict { .. })));
     assert!(matches!(remove(lasting), Err(Refusal::Forbidden(_))), "the revoked administrator still rules");
 }
@@ -216,8 +221,8 @@ fn two_administrators_cannot_revoke_each_other_at_the_same_time() {
     let second = bench.give_role(USER, Role::Administrator, Scope::Broker).id;
     let (admin, user) = (bench.admin(), asker(USER));
     bench.audit.gate.close();
-    let mut one = pin!(bench.broker.remove_grant(&admin, second));
-    let mut other = pin!(bench.broker.remove_grant(&user, GrantId([1; 16])));
+    let mut one = pin!(revoke(&bench, &admin, second));
+    let mut other = pin!(revoke(&bench, &user, GrantId([1; 16])));
     assert!(poll_once(one.as_mut()).is_none() && poll_once(other.as_mut()).is_none());
     bench.audit.gate.open();
     assert!(poll_once(one.as_mut()).is_none());

@@ -183,7 +183,7 @@ fn the_tasks_grants_are_built_in_listed_enough_for_their_work_and_no_more() {
     let named: Vec<_> = own.iter().map(|grant| grant.principal.as_str()).collect();
     assert_eq!(named, ["system/purge", "system/rotation", "system/upkeep"]);
     for grant in &own {
-        let refused = run(bench.broker.remove_grant(&admin, grant.id));
+        let refused = run(bench.broker.remove_grant(&admin, Scope::Broker, grant.id));
         assert!(
             matches!(refused, Err(Refusal::Conflict { .. })),
             "a built-in grant was taken back until the next start"

@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Request, header};
 pub use query::{QUERY_BYTES_MAX, ROWS_MAX};
 pub use refuse::Problem;
 pub use reply::{Answer, CLIENT_REQUEST_ID_BYTES_MAX, Label, Outcome};
-pub use route::{Action, KeyAction, PATH_BYTES_MAX, ROUTES, Route, VaultAction};
+pub use route::{Action, KeyAction, PATH_BYTES_MAX, ROUTES, RightsAction, Route, VaultAction};
 pub use translate::{AAD_BYTES_MAX, TIME_S_MAX};
 
 use host::Host;

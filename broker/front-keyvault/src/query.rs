@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::percent_decode_str;
+use broker_core::grant::GrantId;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::refuse::Problem;
 
@@ -21,6 +22,8 @@ const API_VERSION_BYTES_MAX: usize = 32;
 pub(crate) struct Query {
     /// Only digits, letters, dots and hyphens.
     pub api_version: String,
+    /// An expression of OData's, which role assignments and definitions are listed by.
+    pub filter: Option<String>,
     rows: Option<String>,
     skip_token: Option<String>,
 }
@@ -31,6 +34,7 @@ pub(crate) enum Listing {
     Keys = 1,
     Versions = 2,
     DeletedKeys = 3,
+    RoleAssignments = 4,
 }
 
 impl Query {
@@ -43,11 +47,12 @@ impl Query {
                 raw.len()
             )));
         }
-        let (mut api_version, mut rows, mut skip_token) = (None, None, None);
+        let (mut api_version, mut filter, mut rows, mut skip_token) = (None, None, None, None);
         for pair in raw.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded(name);
             let place = match &*name {
+                "$filter" => &mut filter,
                 "$skiptoken" => &mut skip_token,
                 "api-version" => &mut api_version,
                 "maxresults" => &mut rows,
@@ -63,7 +68,7 @@ impl Query {
                 "api-version must look like 7.4, 7.6-preview.2, 2025-07-01 or 2025-07-01-preview",
             ));
         }
-        Ok(Self { api_version, rows, skip_token })
+        Ok(Self { api_version, filter, rows, skip_token })
     }
 
     /// How many rows a page may have: 1 to [`ROWS_MAX`].
@@ -78,10 +83,35 @@ impl Query {
     pub fn after(&self, listing: Listing) -> Result<Option<u64>, Problem> {
         let Some(token) = &self.skip_token else { return Ok(None) };
         let marker = read_skip_token(token, listing);
-        marker
-            .map(Some)
-            .ok_or_else(|| Problem::malformed("$skiptoken is not one of this listing's; begin the listing again"))
+        marker.map(Some).ok_or_else(wrong_token)
     }
+
+    /// The last row of the page before (when it was made, in Unix seconds, and its id), when this is not the first.
+    pub fn after_grant(&self) -> Result<Option<(i64, GrantId)>, Problem> {
+        let Some(token) = &self.skip_token else { return Ok(None) };
+        let mut bytes = [0_u8; GRANT_TOKEN_BYTES];
+        let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).map_err(|_| wrong_token())?;
+        if length != bytes.len() || bytes[0] != Listing::RoleAssignments as u8 {
+            return Err(wrong_token());
+        }
+        let (mut created, mut id) = ([0; 8], [0; 16]);
+        created.copy_from_slice(&bytes[1..9]);
+        id.copy_from_slice(&bytes[9..]);
+        Ok(Some((i64::from_be_bytes(created), GrantId(id))))
+    }
+}
+
+/// Bytes of [`grant_token`] before they are encoded: the listing, a time, an id.
+const GRANT_TOKEN_BYTES: usize = 1 + 8 + 16;
+
+/// As [`skip_token`], for grants: they have no rank, so the token holds the last row itself, which may be gone by then.
+pub(crate) fn grant_token(created_s: i64, id: GrantId) -> String {
+    let bytes = [&[Listing::RoleAssignments as u8][..], &created_s.to_be_bytes(), &id.0].concat();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn wrong_token() -> Problem {
+    Problem::malformed("$skiptoken is not one of this listing's; begin the listing again")
 }
 
 /// Where the next page begins, as a token for the caller to hand back unread.
@@ -103,6 +133,11 @@ fn read_skip_token(token: &str, listing: Listing) -> Option<u64> {
     let marker = u64::from_be_bytes(bytes[1..].try_into().ok()?);
     // A store may keep markers as signed integers.
     i64::try_from(marker).is_ok().then_some(marker)
+}
+
+/// A value as it may stand in a query.
+pub(crate) fn encoded(value: &str) -> String {
+    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {

@@ -2,6 +2,7 @@
 
 use broker_core::name::RequestId;
 use broker_core::secret::Secret;
+use broker_core::verb::Operation;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -81,10 +82,14 @@ impl Trace {
         self.client_request_id.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
-    /// An empty body is 204: what is answered in JSON is never empty.
+    /// An empty body is 204: what is answered in JSON is never empty. A new role assignment is 201, and nothing else is.
     pub fn allow(self, operation: &'static str, body: Bytes) -> Answer {
         let label = Label { operation, outcome: Outcome::Allowed, reason: "none" };
-        let status = if body.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
+        let status = match operation {
+            _ if body.is_empty() => StatusCode::NO_CONTENT,
+            _ if operation == Operation::CreateGrant.word() => StatusCode::CREATED,
+            _ => StatusCode::OK,
+        };
         Answer { response: self.response(status, body), label }
     }
 

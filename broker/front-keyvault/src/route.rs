@@ -7,8 +7,11 @@ use http::Method;
 
 use crate::refuse::Problem;
 
-/// Longest path: `/deletedkeys/`, a name of 127 characters and the longest word stay far below.
-pub const PATH_BYTES_MAX: usize = 256;
+/// Longest path: `/keys/`, a name of 127 characters and a role definition that lists every permission stay below.
+pub const PATH_BYTES_MAX: usize = 512;
+
+/// The one segment of a path that has a dot.
+const AUTHORIZATION: &str = "Microsoft.Authorization";
 
 /// Longest tenant in the token stub's path.
 const TENANT_BYTES_MAX: usize = 64;
@@ -65,11 +68,26 @@ actions! {
     }
 }
 
+actions! {
+    /// What can be asked of the rights at a vault or a key (`rbac.json` of api-version 7.4).
+    RightsAction {
+        CreateGrant,
+        GetGrant,
+        GetRole,
+        ListGrants,
+        ListRoles,
+        RemoveGrant,
+        WriteRole,
+    }
+}
+
 /// What a route asks for, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// The pattern holds `{n}`, the key's name.
     OnKey(KeyAction),
+    /// The pattern holds `{n}` where the rights are a key's, else they are the vault's; `{id}` is a grant's or a role's.
+    OnRights(RightsAction),
     OnVault(VaultAction),
 }
 
@@ -78,6 +96,7 @@ impl Action {
     pub const fn operation(self) -> Operation {
         match self {
             Self::OnKey(action) => action.operation(),
+            Self::OnRights(action) => action.operation(),
             Self::OnVault(action) => action.operation(),
         }
     }
@@ -87,7 +106,7 @@ impl Action {
 #[derive(Debug)]
 pub struct Route {
     pub method: Method,
-    /// `{n}` stands for a key's name, `{v}` for a version of 32 hexadecimal digits; all else for itself.
+    /// `{n}` stands for a key's name, `{v}` for a version of 32 hexadecimal digits, `{id}` for anything; all else for itself.
     pub pattern: &'static str,
     pub action: Action,
 }
@@ -101,10 +120,11 @@ macro_rules! routes {
         },)+]
     };
     (@action OnKey $action:ident) => { Action::OnKey(KeyAction::$action) };
+    (@action OnRights $action:ident) => { Action::OnRights(RightsAction::$action) };
     (@action OnVault $action:ident) => { Action::OnVault(VaultAction::$action) };
 }
 
-/// Every route there is (Key Vault keys API 7.4, with the version-less forms that its SDKs use). No path matches two rows
+/// Every route there is (Key Vault keys and role APIs 7.4, with the version-less forms that its SDKs use). No path matches two rows
 /// of one method: a version never looks like a word.
 pub static ROUTES: &[Route] = routes! {
     GET "/deletedkeys" OnVault ListDeletedKeys,
@@ -149,19 +169,53 @@ pub static ROUTES: &[Route] = routes! {
     POST "/keys/{n}//wrapkey" OnKey WrapKey,
     POST "/keys/{n}/{v}/wrapkey" OnKey WrapKey,
     POST "/rng" OnVault RandomBytes,
+    GET "/providers/Microsoft.Authorization/roleAssignments" OnRights ListGrants,
+    DELETE "/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights RemoveGrant,
+    GET "/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights GetGrant,
+    PUT "/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights CreateGrant,
+    GET "/providers/Microsoft.Authorization/roleDefinitions" OnRights ListRoles,
+    DELETE "/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights WriteRole,
+    GET "/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights GetRole,
+    PUT "/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights WriteRole,
+    GET "/keys/providers/Microsoft.Authorization/roleAssignments" OnRights ListGrants,
+    DELETE "/keys/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights RemoveGrant,
+    GET "/keys/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights GetGrant,
+    PUT "/keys/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights CreateGrant,
+    GET "/keys/providers/Microsoft.Authorization/roleDefinitions" OnRights ListRoles,
+    DELETE "/keys/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights WriteRole,
+    GET "/keys/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights GetRole,
+    PUT "/keys/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights WriteRole,
+    GET "/keys/{n}/providers/Microsoft.Authorization/roleAssignments" OnRights ListGrants,
+    DELETE "/keys/{n}/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights RemoveGrant,
+    GET "/keys/{n}/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights GetGrant,
+    PUT "/keys/{n}/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights CreateGrant,
+    GET "/keys/{n}/providers/Microsoft.Authorization/roleDefinitions" OnRights ListRoles,
+    DELETE "/keys/{n}/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights WriteRole,
+    GET "/keys/{n}/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights GetRole,
+    PUT "/keys/{n}/providers/Microsoft.Authorization/roleDefinitions/{id}" OnRights WriteRole,
 };
 
 /// What a request asks for, names parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     OnKey(KeyAction, KeyName, Option<KeyVersion>),
+    OnRights(RightsAction, Place, Option<String>),
     OnVault(VaultAction),
+}
+
+/// Where rights are asked for; the first two are the same vault, in two spellings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Vault,
+    Keys,
+    Key(KeyName),
 }
 
 impl Target {
     pub const fn operation(&self) -> Operation {
         match self {
             Self::OnKey(action, ..) => action.operation(),
+            Self::OnRights(action, ..) => action.operation(),
             Self::OnVault(action) => action.operation(),
         }
     }
@@ -181,21 +235,24 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Target, Problem> {
             allowed.push(route.method.as_str());
             continue;
         }
-        return match (route.action, captured.key) {
+        let key = captured.key.map(KeyName::parse_any_case).transpose();
+        let key = key.map_err(|error| Refusal::BadRequest { problem: error.to_string() })?;
+        return match (route.action, key) {
             (Action::OnVault(action), _) => Ok(Target::OnVault(action)),
             (Action::OnKey(_), None) => Err(Problem::RouteUnknown),
-            (Action::OnKey(action), Some(name)) => {
-                let key = KeyName::parse_any_case(name)
-                    .map_err(|error| Refusal::BadRequest { problem: error.to_string() })?;
-                Ok(Target::OnKey(action, key, captured.version))
+            (Action::OnKey(action), Some(key)) => Ok(Target::OnKey(action, key, captured.version)),
+            (Action::OnRights(action), key) => {
+                let vault = if route.pattern.starts_with("/keys/") { Place::Keys } else { Place::Vault };
+                let place = key.map_or(vault, Place::Key);
+                Ok(Target::OnRights(action, place, captured.id.map(str::to_owned)))
             }
         };
     }
     if allowed.is_empty() { Err(Problem::RouteUnknown) } else { Err(Problem::MethodNotAllowed { allowed }) }
 }
 
-/// Key and vault paths are made of ASCII letters, digits, hyphens and slashes: no escape, dot, backslash or control
-/// character ever means anything in them.
+/// Paths are made of ASCII letters, digits, hyphens and slashes: no escape, backslash or control character ever means
+/// anything in them, and a dot only within the name of Azure's provider.
 fn check_canonical(path: &str) -> Result<(), Problem> {
     if path.len() > PATH_BYTES_MAX {
         return Err(Problem::malformed(format!(
@@ -203,8 +260,9 @@ fn check_canonical(path: &str) -> Result<(), Problem> {
             path.len()
         )));
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/');
-    if path.starts_with('/') && path.bytes().all(plain) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let canonical = |segment: &str| segment == AUTHORIZATION || segment.bytes().all(plain);
+    if path.starts_with('/') && path.split('/').all(canonical) {
         return Ok(());
     }
     Err(Problem::malformed(
@@ -216,6 +274,7 @@ fn check_canonical(path: &str) -> Result<(), Problem> {
 struct Captured<'a> {
     key: Option<&'a str>,
     version: Option<KeyVersion>,
+    id: Option<&'a str>,
 }
 
 fn capture<'a>(pattern: &str, path: &'a str) -> Option<Captured<'a>> {
@@ -224,7 +283,8 @@ fn capture<'a>(pattern: &str, path: &'a str) -> Option<Captured<'a>> {
     for wanted in pattern.split('/') {
         let segment = segments.next()?;
         match wanted {
-            "{n}" if segment.is_empty() => return None,
+            "{n}" | "{id}" if segment.is_empty() => return None,
+            "{id}" => captured.id = Some(segment),
             "{n}" => captured.key = Some(segment),
             "{v}" => captured.version = Some(KeyVersion::parse(segment).ok()?),
             word if word == segment => {}
@@ -254,7 +314,7 @@ mod tests {
     const V: &str = "0123456789abcdef0123456789abcdef";
 
     fn filled(pattern: &str) -> String {
-        pattern.replace("{n}", "k").replace("{v}", V)
+        pattern.replace("{n}", "k").replace("{v}", V).replace("{id}", "a-name")
     }
 
     #[test]
@@ -274,7 +334,12 @@ mod tests {
     fn a_pattern_on_a_key_holds_its_name_once() {
         for route in ROUTES {
             let names = route.pattern.matches("{n}").count();
-            assert_eq!(names, usize::from(matches!(route.action, Action::OnKey(_))), "{}", route.pattern);
+            let wanted = match route.action {
+                Action::OnKey(_) => 1..=1,
+                Action::OnRights(_) => 0..=1,
+                Action::OnVault(_) => 0..=0,
+            };
+            assert!(wanted.contains(&names), "{}", route.pattern);
         }
     }
 
@@ -331,6 +396,13 @@ mod tests {
             ("/keys/k;v=1", "bad-request"),
             ("/keys/a_b", "bad-request"),
             ("/keys/a.b", "bad-request"),
+            ("/providers/Microsoft.Authorization/roleAssignments/a.b", "bad-request"),
+            ("/providers/microsoft.authorization/roleAssignments", "bad-request"),
+            ("/providers/Microsoft.Authorization/../roleAssignments", "bad-request"),
+            ("//providers/Microsoft.Authorization/roleAssignments", "route-unknown"),
+            ("/providers/Microsoft.Authorization/roleAssignments/", "route-unknown"),
+            ("/deletedkeys/providers/Microsoft.Authorization/roleAssignments", "route-unknown"),
+            ("/keys/Microsoft.Authorization", "bad-request"),
             ("/keys/a b", "bad-request"),
             (&long_name, "bad-request"),
             (&long_path, "bad-request"),

@@ -1,5 +1,7 @@
 //! From a parsed request to the broker's verb and back to a body.
 
+mod rights;
+
 use broker_core::broker::{Broker, DeletedView, KeyView};
 use broker_core::entry::Asker;
 use broker_core::grant::Scope;
@@ -44,6 +46,7 @@ pub(crate) async fn serve(broker: &Broker, asker: &Asker, call: Call) -> Result<
     let context = Context { broker, asker, host, query, reader };
     match target {
         Target::OnKey(action, key, version) => context.serve_key(action, Named { vault, key, version }, body).await,
+        Target::OnRights(action, place, name) => context.serve_rights(action, (vault, place, name), &body).await,
         Target::OnVault(action) => context.serve_vault(action, vault, body).await,
     }
 }

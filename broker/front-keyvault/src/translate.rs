@@ -1,6 +1,7 @@
 //! Wire to core and back; pure.
 
 mod import_key;
+mod rights;
 mod rotation_policy;
 mod sign;
 
@@ -23,6 +24,9 @@ use crate::refuse::Problem;
 use crate::wire;
 
 pub(crate) use import_key::to_import_key;
+pub(crate) use rights::{
+    Filter, of_grant, of_grants, of_role, of_roles, to_filter, to_grant_id, to_granted, to_new_grant,
+};
 pub(crate) use rotation_policy::{of_rotation_policy, to_rotation_policy};
 pub(crate) use sign::{of_signed, to_sign, to_verify};
 

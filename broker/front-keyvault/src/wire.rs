@@ -1,6 +1,7 @@
 //! Bodies as they stand on the wire (`keys.json` of api-version 7.4). Unknown fields are ignored, as Key Vault does; a
 //! field given twice, or of another type, is refused.
 
+mod rights;
 mod rotation_policy;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,10 @@ use serde::{Deserialize as DeserializeDerive, Serialize};
 
 use crate::refuse::Problem;
 
+pub(crate) use rights::{
+    RoleAssignment, RoleAssignmentBody, RoleAssignmentList, RoleAssignmentProperties, RoleDefinition,
+    RoleDefinitionList, RoleDefinitionProperties, RolePermission,
+};
 pub(crate) use rotation_policy::{
     LifetimeAction, PolicyAction, PolicyAttributes, PolicyTrigger, RotationPolicy, RotationPolicyBody,
 };

@@ -121,6 +121,7 @@ impl Bench {
 
     fn give_granted(&self, who: &str, granted: Granted, scope: Scope) -> Grant {
         let ask = NewGrant {
+            id: None,
             principal: principal(who),
             granted,
             scope,

@@ -44,12 +44,13 @@ class Client:
         self.more = more
         self.certificate = (f"{pki}/{name}.pem", f"{pki}/{name}.key")
         self.ca = ca or f"{pki}/ca.pem"
-        self.keys = KeyClient(vault_url, FixedToken(), **self._how())
+        self.keys = KeyClient(vault_url, FixedToken(), **self.how())
 
     def crypto(self, key) -> CryptographyClient:
         """A cryptography client for a key or a key id, with or without a version."""
-        return CryptographyClient(key, FixedToken(), **self._how())
+        return CryptographyClient(key, FixedToken(), **self.how())
 
-    def _how(self) -> dict:
+    def how(self) -> dict:
+        """What every client of Azure's takes: the certificate, no retries, an api-version."""
         transport = RequestsTransport(connection_cert=self.certificate, connection_verify=self.ca)
         return {"transport": transport, "retry_total": 0, "api_version": "7.4", **self.more}

@@ -49,7 +49,7 @@ impl Broker {
     pub(super) fn begin<'a>(&self, asker: &'a Asker, operation: Operation, scope: Scope) -> Deed<'a> {
         Deed {
             asker,
-            now_s: i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX),
+            now_s: self.now_s(),
             version: None,
             algorithm: None,
             backend: None,
@@ -60,6 +60,10 @@ impl Broker {
             turn: Some(self.turns.begin()),
             changes: false,
         }
+    }
+
+    pub(super) fn now_s(&self) -> i64 {
+        i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX)
     }
 
     /// Writes down that a permitted change is about to be made. Nothing may be changed before this answers.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::deed::Deed;
 use super::{Broker, system};
 use crate::entry::Asker;
-use crate::grant::{Grant, GrantId, Granted, Permit, Scope, may_give};
+use crate::grant::{Gift, Grant, GrantId, Granted, Permit, Scope, may_give};
 use crate::name::Principal;
 use crate::permission::Role;
 use crate::port::{Change, CommitError};
 use crate::refusal::{Failure, Refusal};
-use crate::verb::{self, Operation};
+use crate::verb::{self, Operation, Verb as _};
 
 /// Longest justification, in characters.
 const JUSTIFICATION_CHARS_MAX: usize = 512;
@@ -18,6 +18,8 @@ const JUSTIFICATION_CHARS_MAX: usize = 512;
 /// A right to be given.
 #[derive(Debug, Clone)]
 pub struct NewGrant {
+    /// Chosen by the giver; none: a random one.
+    pub id: Option<GrantId>,
     pub principal: Principal,
     pub granted: Granted,
     pub scope: Scope,
@@ -30,7 +32,7 @@ impl Broker {
     /// Gives a right; in force when it answers.
     ///
     /// # Errors
-    /// `Forbidden` (also to oneself, or more than the giver holds), `BadRequest`.
+    /// `Forbidden` (also to oneself, more than the giver holds, or for longer), `BadRequest`, `Conflict` (the id is taken).
     pub async fn create_grant(&self, asker: &Asker, ask: NewGrant) -> Result<Grant, Refusal> {
         let mut deed = self.begin(asker, Operation::CreateGrant, ask.scope.clone());
         deed.detail = Some(format!("{} to {}", describe(&ask.granted), ask.principal));
@@ -40,11 +42,23 @@ impl Broker {
 
     async fn create_grant_decided(&self, deed: &mut Deed<'_>, ask: NewGrant) -> Result<Grant, Failure> {
         let permit = deed.permit::<verb::CreateGrant>()?;
-        may_give(&deed.turn()?.policy, &permit, &ask.principal, &ask.granted, deed.now_s)?;
+        let gift = Gift {
+            giver: permit.principal(),
+            receiver: &ask.principal,
+            granted: &ask.granted,
+            scope: &ask.scope,
+            not_after_s: ask.not_after_s,
+        };
+        may_give(&deed.turn()?.policy, &gift, deed.now_s)?;
         check(&ask)?;
+        let desk = self.desk.lock().await;
+        let id = ask.id.unwrap_or_else(|| GrantId(self.random()));
+        if self.turns.begin().policy.grant(id).is_some() {
+            return Err(Refusal::Conflict { problem: format!("there is a grant {id} already") }.into());
+        }
         self.intend(deed).await?;
         let grant = Grant {
-            id: GrantId(self.random()),
+            id,
             principal: ask.principal,
             granted: ask.granted,
             scope: ask.scope,
@@ -56,18 +70,27 @@ impl Broker {
         };
         self.commit(vec![Change::PutGrant(grant.clone())]).await?;
         let ending = self.turns.change(|ruling| ruling.policy.add(grant.clone()));
+        drop(desk);
         self.settle(deed, ending).await;
         Ok(grant)
     }
 
-    /// Takes a right back. When it answers, no request that was decided under it is still under way.
+    /// Takes a right back that lies within a scope. When it answers, no request that was decided under it is still under
+    /// way. Needs `grantWrite` where the grant is; who lacks it hears the same of a grant that is there and of one that is
+    /// not.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `Conflict` for a built-in grant, and for the last one that lets anyone administer the
     /// broker: without it, no other would hold now and for as long.
-    pub async fn remove_grant(&self, asker: &Asker, id: GrantId) -> Result<(), Refusal> {
-        let known = self.turns.begin().policy.grant(id).cloned();
-        let scope = known.as_ref().map_or(Scope::Broker, |grant| grant.scope.clone());
+    pub async fn remove_grant(&self, asker: &Asker, within: Scope, id: GrantId) -> Result<Arc<Grant>, Refusal> {
+        let turn = self.turns.begin();
+        let known = turn.policy.grant(id).filter(|grant| within.covers(&grant.scope)).cloned();
+        let may_remove = |grant: &&Arc<Grant>| {
+            let held = turn.policy.held(&asker.principal, &grant.scope, self.now_s());
+            held.contains(verb::RemoveGrant::PERMISSION)
+        };
+        let scope = known.as_ref().filter(may_remove).map_or(within, |grant| grant.scope.clone());
+        drop(turn);
         let mut deed = self.begin(asker, Operation::RemoveGrant, scope);
         deed.detail = Some(known.as_ref().map_or_else(
             || format!("grant {id}"),
@@ -82,7 +105,7 @@ impl Broker {
         deed: &mut Deed<'_>,
         id: GrantId,
         known: Option<Arc<Grant>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Arc<Grant>, Failure> {
         let _spent: Permit<verb::RemoveGrant> = deed.permit()?;
         let missing = || Refusal::NotFound { what: format!("grant {id}") };
         known.ok_or_else(missing)?;
@@ -117,7 +140,22 @@ impl Broker {
         let ending = self.turns.change(|ruling| ruling.policy.remove(id));
         drop(desk);
         self.settle(deed, ending).await;
-        Ok(())
+        Ok(grant)
+    }
+
+    /// A grant at a place or below it.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn get_grant(&self, asker: &Asker, within: Scope, id: GrantId) -> Result<Arc<Grant>, Refusal> {
+        let deed = self.begin(asker, Operation::GetGrant, within.clone());
+        let decide = || -> Result<Arc<Grant>, Failure> {
+            let _spent: Permit<verb::GetGrant> = deed.permit()?;
+            let found = deed.turn()?.policy.grant(id).filter(|grant| within.covers(&grant.scope));
+            found.cloned().ok_or_else(|| Refusal::NotFound { what: format!("grant {id}") }.into())
+        };
+        let result = decide();
+        self.finish(deed, result).await
     }
 
     /// The grants at a place and below it.
@@ -128,10 +166,56 @@ impl Broker {
         let deed = self.begin(asker, Operation::ListGrants, scope.clone());
         let decide = || -> Result<Vec<Arc<Grant>>, Failure> {
             let _spent: Permit<verb::ListGrants> = deed.permit()?;
-            let mut grants: Vec<_> =
-                deed.turn()?.policy.grants().filter(|grant| scope.covers(&grant.scope)).cloned().collect();
-            grants.sort_by_key(|grant| (grant.created_s, grant.id));
-            Ok(grants)
+            let shown = |grant: &&Arc<Grant>| scope.covers(&grant.scope);
+            Ok(in_order(deed.turn()?.policy.grants().filter(shown).cloned().collect()))
+        };
+        let result = decide();
+        self.finish(deed, result).await
+    }
+
+    /// The grants at a place and above it, as far as the asker may read them there.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn list_grants_above(&self, asker: &Asker, scope: Scope) -> Result<Vec<Arc<Grant>>, Refusal> {
+        let deed = self.begin(asker, Operation::ListGrants, scope.clone());
+        let decide = || -> Result<Vec<Arc<Grant>>, Failure> {
+            let _spent: Permit<verb::ListGrants> = deed.permit()?;
+            let policy = &deed.turn()?.policy;
+            let may_read =
+                |place: &Scope| policy.held(&asker.principal, place, deed.now_s).contains(verb::ListGrants::PERMISSION);
+            let shown = |grant: &&Arc<Grant>| grant.scope.covers(&scope) && may_read(&grant.scope);
+            Ok(in_order(policy.grants().filter(shown).cloned().collect()))
+        };
+        let result = decide();
+        self.finish(deed, result).await
+    }
+
+    /// Whether the asker may see which roles there are at a place; what they hold is no secret of the policy.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn list_roles(&self, asker: &Asker, scope: Scope) -> Result<&'static [Role], Refusal> {
+        let deed = self.begin(asker, Operation::ListRoles, scope);
+        let result = deed.permit::<verb::ListRoles>().map(|_spent| Role::ALL);
+        self.finish(deed, result).await
+    }
+
+    /// What a role, or a list of permissions that stands for one, gives. `wanted` is what was asked for, and what it
+    /// turned out to be.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn get_role(
+        &self,
+        asker: &Asker,
+        scope: Scope,
+        (name, wanted): (&str, Option<Granted>),
+    ) -> Result<Granted, Refusal> {
+        let deed = self.begin(asker, Operation::GetRole, scope);
+        let decide = || -> Result<Granted, Failure> {
+            let _spent: Permit<verb::GetRole> = deed.permit()?;
+            wanted.ok_or_else(|| Refusal::NotFound { what: format!("role definition {name:?}") }.into())
         };
         let result = decide();
         self.finish(deed, result).await
@@ -144,6 +228,11 @@ impl Broker {
             CommitError::Failed(failure) => failure,
         })
     }
+}
+
+fn in_order(mut grants: Vec<Arc<Grant>>) -> Vec<Arc<Grant>> {
+    grants.sort_by_key(|grant| (grant.created_s, grant.id));
+    grants
 }
 
 fn describe(granted: &Granted) -> String {

@@ -10,7 +10,7 @@ use broker_core::grant::{GrantId, Granted, Scope};
 use broker_core::imported::ImportedKey;
 use broker_core::key::VersionPatch;
 use broker_core::name::{KeyName, VaultName};
-use broker_core::permission::Permission;
+use broker_core::permission::{Permission, Role};
 use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
 use broker_core::verb::{self, Operation};
@@ -18,7 +18,7 @@ use broker_testkit::store_questions::policy;
 use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run, vault_name};
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 39] = [
+pub const EXPECTED: [(Operation, Permission, bool); 43] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::BackupKey, Permission::Backup, false),
     (Operation::CreateGrant, Permission::GrantWrite, true),
@@ -31,12 +31,15 @@ pub const EXPECTED: [(Operation, Permission, bool); 39] = [
     (Operation::Examine, Permission::GrantRead, false),
     (Operation::GetDeletedKey, Permission::Get, false),
     (Operation::GetKey, Permission::Get, false),
+    (Operation::GetGrant, Permission::GrantRead, false),
+    (Operation::GetRole, Permission::GrantRead, false),
     (Operation::GetRotationPolicy, Permission::GetRotationPolicy, false),
     (Operation::ImportKey, Permission::Import, true),
     (Operation::ListDeletedKeys, Permission::List, false),
     (Operation::ListGrants, Permission::GrantRead, false),
     (Operation::ListKeys, Permission::List, false),
     (Operation::ListPins, Permission::VaultManage, false),
+    (Operation::ListRoles, Permission::GrantRead, false),
     (Operation::ListVaults, Permission::VaultManage, false),
     (Operation::ListVersions, Permission::List, false),
     (Operation::LoadBackend, Permission::VaultManage, true),
@@ -58,6 +61,7 @@ pub const EXPECTED: [(Operation, Permission, bool); 39] = [
     (Operation::UpdateVault, Permission::VaultManage, true),
     (Operation::Verify, Permission::Verify, false),
     (Operation::WrapKey, Permission::WrapKey, false),
+    (Operation::WriteRole, Permission::GrantWrite, false),
 ];
 
 /// What the requests are about.
@@ -112,14 +116,20 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Operation::CreateVault => broker.create_vault(asker, a_vault()).await.map(drop),
         Operation::Decrypt => broker.decrypt(asker, an_unwrap(on)).await.map(drop),
         Operation::Encrypt => broker.encrypt(asker, a_wrap(on)).await.map(drop),
+        Operation::GetGrant => broker.get_grant(asker, Scope::Broker, on.grant).await.map(drop),
+        Operation::GetRole => {
+            let reader = Some(Granted::Role(Role::Reader));
+            broker.get_role(asker, Scope::Vault(vault), ("reader", reader)).await.map(drop)
+        }
         Operation::GetKey => broker.get_key(asker, vault, key, None).await.map(drop),
         Operation::ListGrants => broker.list_grants(asker, Scope::Broker).await.map(drop),
         Operation::ListKeys => broker.list_keys(asker, vault, None, 25).await.map(drop),
         Operation::ListPins => broker.list_pins(asker).await.map(drop),
+        Operation::ListRoles => broker.list_roles(asker, Scope::Vault(vault)).await.map(drop),
         Operation::ListVaults => broker.list_vaults(asker).await.map(drop),
         Operation::ListVersions => broker.list_versions(asker, vault, key, None, 25).await.map(drop),
         Operation::RandomBytes => broker.random_bytes(asker, vault, 16).await.map(drop),
-        Operation::RemoveGrant => broker.remove_grant(asker, on.grant).await,
+        Operation::RemoveGrant => broker.remove_grant(asker, Scope::Broker, on.grant).await.map(drop),
         Operation::RemovePin => broker.remove_pin(asker, anchor_name("old")).await,
         Operation::RotateKey => broker.rotate_key(asker, vault, key).await.map(drop),
         Operation::UnwrapKey => broker.unwrap_key(asker, an_unwrap(on)).await.map(drop),
@@ -156,6 +166,7 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Operation::NotifyKey => broker.notify_key(asker, vault, key).await,
         Operation::PurgeKey => broker.purge_key(asker, vault, key_name("dead")).await,
         Operation::RecoverKey => broker.recover_key(asker, vault, key_name("sleeping")).await.map(drop),
+        Operation::WriteRole => unimplemented_yet::<verb::WriteRole>(bench, asker, on).await,
         Operation::ReleaseKey => unimplemented_yet::<verb::ReleaseKey>(bench, asker, on).await,
         Operation::RestoreKey => broker.restore_key(asker, vault, &on.backup).await.map(drop),
         Operation::SetRotationPolicy => broker.set_rotation_policy(asker, vault, key, policy()).await.map(drop),
@@ -186,6 +197,7 @@ fn a_sign(on: &Target) -> Sign {
 /// No wider than what a bare holder of `grantWrite` has itself.
 fn a_grant() -> NewGrant {
     NewGrant {
+        id: None,
         principal: principal("corp/dns:friend"),
         granted: Granted::Permissions([Permission::GrantWrite].into_iter().collect()),
         scope: Scope::Broker,

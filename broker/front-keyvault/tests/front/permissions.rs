@@ -3,7 +3,7 @@
 use broker_core::entry::Decision;
 use broker_core::grant::Scope;
 use broker_core::permission::Permission;
-use broker_front_keyvault::{Action, KeyAction, ROUTES, Route, VaultAction};
+use broker_front_keyvault::{Action, KeyAction, ROUTES, RightsAction, Route, VaultAction};
 use serde_json::json;
 
 use crate::visitor::{Desk, Heard};
@@ -17,6 +17,7 @@ fn ready(desk: &Desk, action: Action) -> (String, String) {
     let version = desk.make("k", if signs { r#"{"kty":"EC"}"# } else { r#"{"kty":"oct"}"# });
     let body = match action {
         Action::OnKey(action) => body_for(desk, action),
+        Action::OnRights(action) => body_on_rights(desk, action),
         Action::OnVault(VaultAction::ListDeletedKeys | VaultAction::ListKeys) => String::new(),
         Action::OnVault(VaultAction::RandomBytes) => r#"{"count":8}"#.to_owned(),
         Action::OnVault(VaultAction::RestoreKey) => {
@@ -27,6 +28,19 @@ fn ready(desk: &Desk, action: Action) -> (String, String) {
         }
     };
     (version, body)
+}
+
+/// The name of a role assignment, and of a role definition that lists what a bare holder of `grantWrite` has.
+const ASSIGNMENT: &str = "f6cee49d-a40c-4fae-82ca-75ed26b49ab6";
+const DEFINITION: &str = "permissions-grantWrite";
+
+fn body_on_rights(desk: &Desk, action: RightsAction) -> String {
+    let body = json!({"properties": {"roleDefinitionId": DEFINITION, "principalId": "pin/friend"}}).to_string();
+    if matches!(action, RightsAction::GetGrant | RightsAction::RemoveGrant) {
+        let path = format!("/keys/k/providers/Microsoft.Authorization/roleAssignments/{ASSIGNMENT}");
+        assert_eq!(desk.admin("PUT", &path, &body).status, 201);
+    }
+    body
 }
 
 fn body_for(desk: &Desk, action: KeyAction) -> String {
@@ -57,7 +71,8 @@ fn body_for(desk: &Desk, action: KeyAction) -> String {
 }
 
 fn ask(desk: &Desk, who: &str, route: &Route, (version, body): &(String, String)) -> Heard {
-    let path = route.pattern.replace("{n}", "k").replace("{v}", version);
+    let id = if route.pattern.contains("roleAssignments") { ASSIGNMENT } else { DEFINITION };
+    let path = route.pattern.replace("{n}", "k").replace("{v}", version).replace("{id}", id);
     desk.ask(who, route.method.as_str(), &path, body)
 }
 
@@ -73,7 +88,8 @@ fn every_route_without_its_permission_is_refused_and_says_what_is_missing() {
         desk.bench.give(&all_but_one, &others, Scope::Broker);
         let scope = match route.action {
             Action::OnKey(_) => "/vault1/k",
-            Action::OnVault(_) => "/vault1",
+            Action::OnRights(_) if route.pattern.contains("{n}") => "/vault1/k",
+            Action::OnRights(_) | Action::OnVault(_) => "/vault1",
         };
         let consumes = matches!(missing, Permission::Get | Permission::UnwrapKey | Permission::WrapKey);
         let waits = consumes && matches!(route.action, Action::OnKey(_));
@@ -95,7 +111,7 @@ fn every_route_without_its_permission_is_refused_and_says_what_is_missing() {
 }
 
 #[test]
-fn every_route_with_its_permission_alone_is_served_but_release_which_is_named() {
+fn every_route_with_its_permission_alone_is_served_but_those_that_are_named() {
     for route in ROUTES {
         let desk = Desk::new();
         let ready = ready(&desk, route.action);
@@ -106,11 +122,12 @@ fn every_route_with_its_permission_alone_is_served_but_release_which_is_named() 
         let what = format!("{} {}: {heard:?}", route.method, route.pattern);
         match route.action {
             Action::OnKey(KeyAction::PurgeKey) => assert_eq!(heard.status, 204, "{what}"),
-            Action::OnKey(KeyAction::ReleaseKey) => {
+            Action::OnKey(KeyAction::ReleaseKey) | Action::OnRights(RightsAction::WriteRole) => {
                 assert_eq!(heard.error(), (501, "NotImplemented", None), "{what}");
                 assert!(heard.message().contains(operation.word()), "{what}");
             }
-            Action::OnKey(_) | Action::OnVault(_) => assert_eq!(heard.status, 200, "{what}"),
+            Action::OnRights(RightsAction::CreateGrant) => assert_eq!(heard.status, 201, "{what}"),
+            Action::OnKey(_) | Action::OnRights(_) | Action::OnVault(_) => assert_eq!(heard.status, 200, "{what}"),
         }
         assert_eq!(desk.entries().pop().unwrap().operation, operation, "{what}");
     }

@@ -46,6 +46,7 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
         }
         Ask::CreateGrant { principal, role, permissions, scope, not_before, not_after, justification } => {
             let grant = NewGrant {
+                id: None,
                 principal: Principal::parse(&principal).map_err(bad_name)?,
                 granted: granted(role.as_deref(), &permissions)?,
                 scope: scope_of(&scope)?,
@@ -91,7 +92,7 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
         }
         Ask::RemoveGrant { id } => {
             let id = GrantId::parse(&id).ok_or_else(|| bad(format!("{id:?} is not a grant's id")))?;
-            broker.remove_grant(asker, id).await.map(|()| Reply::Done {})
+            broker.remove_grant(asker, Scope::Broker, id).await.map(|_| Reply::Done {})
         }
         Ask::RemovePin { name } => broker.remove_pin(asker, anchor(&name)?).await.map(|()| Reply::Done {}),
         Ask::UpdateVault { name, hsm_backend, purge_protection } => {
