@@ -246,16 +246,18 @@ fn an_import_that_is_not_granted_keeps_the_broker_from_starting_by_name() {
         told.contains("`other` imports keybroker:backend/reveal, which its configuration does not grant"),
         "{told}"
     );
+    let told = refused_start(guest("faulty"), table(&[("grants", Value::Array(Vec::new()))]));
+    assert!(told.contains("add \"crypto\", \"log\" to its grants"), "{told}");
     let told = refused_start(guest("faulty-import"), Table::new());
     assert!(told.contains("`other` imports ") && told.contains("which this broker does not have"), "{told}");
     // A grant of one import is none of another.
-    let told = refused_start(guest("faulty-import"), table(&[("grants", vec!["reveal"].into())]));
+    let told = refused_start(guest("faulty-import"), table(&[("grants", vec!["crypto", "reveal"].into())]));
     assert!(told.contains("which this broker does not have"), "{told}");
 }
 
 #[test]
 fn a_plugin_that_was_granted_reveal_serves() {
-    let granted = table(&[("grants", vec!["reveal"].into())]);
+    let granted = table(&[("grants", vec!["crypto", "reveal"].into())]);
     let broker = Setup::new().backend("revealing", guest("faulty-reveal"), granted).start();
     broker.ask(&["vault", "create", "vault2", "--backend", "revealing"]);
     let client = of_faulty(&broker);

@@ -101,10 +101,11 @@ impl Setup {
         self
     }
 
-    /// Another backend; `more` goes into its table (grants, call-ms-max...).
+    /// Another backend; `more` goes into its table (grants, call-ms-max...). Without grants in it, those of most guests.
     #[must_use]
     pub fn backend(self, name: &str, component: PathBuf, more: Table) -> Self {
         let mut backend = more;
+        backend.entry("grants").or_insert_with(|| vec!["crypto", "log"].into());
         backend.insert("type".into(), "wasm".into());
         backend.insert("name".into(), name.into());
         backend.insert("file".into(), component.display().to_string().into());

@@ -1,20 +1,24 @@
 //! A loaded plugin as the core sees it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::grant::Permit;
 use broker_core::imported::ImportedKey;
 use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{Backend, Candidate, Capabilities, Generated, Later, Making, Unwrapped, Unwrapping, Wrapping};
-use broker_core::refusal::Failure;
+use broker_core::refusal::{Failure, Refusal};
 use broker_core::secret::Secret;
 use broker_core::verb;
+use tokio::runtime::Handle;
 
 use crate::call::Guest;
 use crate::counters::Counters;
 use crate::describe::Described;
-use crate::load::{LoadError, PluginKeys, PluginSpec, make_guest};
+use crate::load::{LoadError, PluginKeys, PluginSpec, Reach, make_guest};
+use crate::outside::Outside;
+use crate::state::State;
 
 /// One plugin, loaded. Every call gets an instance of its own, which dies with the call.
 ///
@@ -29,16 +33,36 @@ impl WasmBackend {
     /// Reads, checks, compiles (or finds compiled in `cache_dir`), links, and asks the plugin for its description and its
     /// self-test. Runs in a tokio runtime with time.
     ///
+    /// A plugin that says it is not ready, or that what it depends on does not answer, is loaded: its calls say so too, and
+    /// it may be ready later.
+    ///
     /// # Errors
     /// What is wrong with the plugin, in words for the operator.
-    pub async fn load(spec: PluginSpec, keys: PluginKeys, cache_dir: Option<PathBuf>) -> Result<Self, LoadError> {
+    pub async fn load(
+        spec: PluginSpec,
+        keys: PluginKeys,
+        outside: Outside,
+        cache_dir: Option<PathBuf>,
+    ) -> Result<Self, LoadError> {
         let plugin = spec.name.clone();
-        let made = tokio::task::spawn_blocking(move || make_guest(&spec, keys, cache_dir)).await;
+        let state = State::open(Arc::clone(&outside.shelf)).await;
+        let state = Arc::new(state.map_err(|cause| LoadError::State { plugin: plugin.clone(), cause })?);
+        let reach = Reach { outside, state, host: Handle::current() };
+        let made = tokio::task::spawn_blocking(move || make_guest(&spec, keys, reach, cache_dir)).await;
         // A panic in wasmtime's compiler, on bytes that a stranger wrote, is the plugin's failure and not ours.
         let guest = made.map_err(|panic| LoadError::Invalid { plugin: plugin.clone(), cause: panic.to_string() })??;
         let said = guest.describe().await.map_err(|cause| LoadError::Silent { plugin: plugin.clone(), cause })?;
         let described = Described::of(said).map_err(|lie| LoadError::Lies { plugin: plugin.clone(), lie })?;
-        guest.self_test().await.map_err(|cause| LoadError::SelfTest { plugin, cause })?;
+        match guest.self_test().await {
+            Ok(()) => {}
+            Err(Failure {
+                refusal: refusal @ (Refusal::BackendNotReady { .. } | Refusal::BackendUnavailable { .. }),
+                ..
+            }) => {
+                tracing::warn!(%plugin, %refusal, "plugin loaded, but it does not serve yet");
+            }
+            Err(cause) => return Err(LoadError::SelfTest { plugin, cause }),
+        }
         Ok(Self { guest, described })
     }
 

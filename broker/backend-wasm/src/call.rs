@@ -11,11 +11,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::contract::{RevealingBackend, RevealingBackendPre, types};
+use crate::contract::{FullBackend, FullBackendPre, types};
 use crate::counters::Held;
 use crate::frame::{Frame, Verb};
 use crate::refuse::{Asked, Ending, ended, ending, guest_error};
-use crate::room::{Room, Shared};
+use crate::room::{Room, Shared, Times, depth};
 use crate::ticker::Ticking;
 
 /// Guest-to-host copies of one crossing, in answers of the largest size: a value, additional data, and room for the rest.
@@ -24,7 +24,7 @@ const CROSSING_OUTPUTS_MAX: usize = 4;
 /// A plugin ready to be called.
 pub struct Guest {
     pub shared: Arc<Shared>,
-    ready: RevealingBackendPre<Room>,
+    ready: FullBackendPre<Room>,
     turns: Semaphore,
     queued: AtomicUsize,
 }
@@ -32,7 +32,8 @@ pub struct Guest {
 /// A call that has its turn. While it lives, the clock ticks and the turn is taken.
 pub struct Call<'a> {
     guest: &'a Guest,
-    deadline: Instant,
+    times: Times,
+    depth: u8,
     _ticking: Ticking,
     _in_flight: Held<'a>,
     _turn: SemaphorePermit<'a>,
@@ -41,7 +42,7 @@ pub struct Call<'a> {
 /// A fresh instance and its store.
 pub struct Instance {
     pub store: Store<Room>,
-    pub exports: RevealingBackend,
+    pub exports: FullBackend,
 }
 
 impl Guest {
@@ -49,7 +50,7 @@ impl Guest {
     /// The component lacks an export of the contract, or has one of another type.
     pub fn new(shared: Arc<Shared>, linked: InstancePre<Room>) -> wasmtime::Result<Self> {
         Ok(Self {
-            ready: RevealingBackendPre::new(linked)?,
+            ready: FullBackendPre::new(linked)?,
             turns: Semaphore::new(shared.limits.calls_max as usize),
             queued: AtomicUsize::new(0),
             shared,
@@ -66,9 +67,11 @@ impl Guest {
             Err(_) => self.wait_for_turn().await?,
         };
         self.shared.counters.calls.add();
+        let began = Instant::now();
         Ok(Call {
             guest: self,
-            deadline: Instant::now() + Duration::from_millis(limit_ms),
+            times: Times { began, deadline: began + Duration::from_millis(limit_ms) },
+            depth: depth(),
             _ticking: Ticking::start(),
             _in_flight: self.shared.counters.in_flight.hold(),
             _turn: turn,
@@ -112,7 +115,7 @@ impl Call<'_> {
     /// Does the work within the deadline. The guest's own computing ends by its epoch; this bounds the time it spends in
     /// the host as well.
     pub async fn within<T>(&self, verb: Verb, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        match timeout_at(self.deadline, work).await {
+        match timeout_at(self.times.deadline, work).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(ended(&self.guest.shared, verb, Ending::Deadline, "it was waiting for the host")),
         }
@@ -122,11 +125,11 @@ impl Call<'_> {
     pub async fn enter(&self, frame: Frame) -> Result<Instance, Failure> {
         let Guest { shared, ready, .. } = self.guest;
         let verb = frame.verb;
-        let mut store = Store::new(ready.engine(), Room::new(Arc::clone(shared), frame));
+        let mut store = Store::new(ready.engine(), Room::new(Arc::clone(shared), frame, self.times, self.depth));
         store.limiter(|room| room);
         store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
         store.set_epoch_deadline(1);
-        let deadline = self.deadline;
+        let deadline = self.times.deadline;
         store.epoch_deadline_callback(move |_| {
             // Others first: a guest that computes gets one tick at a time, and none past its deadline.
             Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })

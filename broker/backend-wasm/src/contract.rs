@@ -1,28 +1,36 @@
-//! The contract with guests as Rust sees it, made of `wit/backend.wit` by the compiler, so that the two cannot differ.
+//! The contract with guests as Rust sees it, made of `wit/` by the compiler, so that the two cannot differ.
+//!
+//! One module a published version. The next one gets its own here, and its words are translated to the same room.
 
-// Exports and the two imports that may take seconds are async; every import may trap, for that is how a limit ends a call.
+// Exports and the imports that may take long are async; every import may trap, for that is how a limit ends a call.
 wasmtime::component::bindgen!({
-    path: "../../wit/backend.wit",
-    world: "revealing-backend",
+    path: "../../wit/0.1.0",
+    world: "full-backend",
     imports: {
+        "keybroker:backend/credentials.send": async | trappable,
         "keybroker:backend/crypto.generate": async | trappable,
         "keybroker:backend/crypto.import-secret": async | trappable,
+        "keybroker:backend/delegate.check": async | trappable,
+        "keybroker:backend/delegate.unwrap": async | trappable,
+        "keybroker:backend/delegate.wrap": async | trappable,
+        "keybroker:backend/http.send": async | trappable,
+        "keybroker:backend/keyvalue.commit": async | trappable,
+        "keybroker:backend/roots.export-root": async | trappable,
+        "keybroker:backend/roots.import-root": async | trappable,
         default: trappable,
     },
     exports: { default: async },
     with: {
         "keybroker:backend/crypto.key": crate::room::HeldKey,
         "keybroker:backend/crypto.secret": broker_core::secret::Secret,
+        "keybroker:backend/roots.root": crate::room::Root,
     },
 });
 
 pub use exports::keybroker::backend::keys::{Description, Generated};
-pub use keybroker::backend::{crypto, log, reveal, types};
+pub use keybroker::backend::{
+    clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
+};
 
-/// What a component may import without asking.
-pub const GRANTED: [&str; 3] =
-    ["keybroker:backend/crypto@0.1.0", "keybroker:backend/log@0.1.0", "keybroker:backend/types@0.1.0"];
-/// What it may import when its configuration says so.
-pub const REVEAL: &str = "keybroker:backend/reveal@0.1.0";
-/// What it must export.
+/// What a component must export.
 pub const KEYS: &str = "keybroker:backend/keys@0.1.0";

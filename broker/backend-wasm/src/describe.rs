@@ -6,7 +6,7 @@ use broker_core::port::Capabilities;
 use crate::contract::Description;
 use crate::translate;
 
-/// Longest name and version, in bytes; `wit/backend.wit` says the same.
+/// Longest name and version, in bytes; `wit/0.1.0/keys.wit` says the same.
 const NAME_BYTES_MAX: usize = 64;
 const VERSION_BYTES_MAX: usize = 32;
 

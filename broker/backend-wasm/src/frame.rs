@@ -16,13 +16,22 @@ pub enum Verb {
     WrapKey,
 }
 
-/// What a guest asks of the host's cryptography.
+/// What a guest asks of the host, where not every verb needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
+    Commit,
+    DelegateUnwrap,
+    DelegateWrap,
+    Derive,
+    ExportRoot,
     Generate,
+    GenerateRoot,
+    ImportRoot,
     ImportSecret,
     Open,
+    OpenRoot,
     Seal,
+    SealRoot,
     Sign,
     Unwrap,
     Wrap,
@@ -43,16 +52,31 @@ impl Verb {
         }
     }
 
-    /// Only what the verb needs works while it runs; `wit/backend.wit` says the same at each function.
+    /// Only what the verb needs works while it runs; the contract says the same at each function.
     pub const fn allows(self, act: Act) -> bool {
         match self {
-            Self::Describe | Self::SelfTest => false,
-            Self::DestroyKey => matches!(act, Act::Open),
-            Self::GenerateKey => matches!(act, Act::Generate | Act::Open | Act::Seal),
-            Self::ImportKey => matches!(act, Act::ImportSecret | Act::Open | Act::Seal),
-            Self::Sign => matches!(act, Act::Open | Act::Sign),
-            Self::UnwrapKey => matches!(act, Act::Open | Act::Unwrap),
-            Self::WrapKey => matches!(act, Act::Open | Act::Wrap),
+            Self::Describe => false,
+            Self::DestroyKey => matches!(act, Act::Commit | Act::Open),
+            Self::GenerateKey => matches!(
+                act,
+                Act::Commit
+                    | Act::Derive
+                    | Act::Generate
+                    | Act::GenerateRoot
+                    | Act::Open
+                    | Act::OpenRoot
+                    | Act::Seal
+                    | Act::SealRoot
+            ),
+            Self::ImportKey => matches!(act, Act::Commit | Act::ImportSecret | Act::Open | Act::Seal),
+            Self::SelfTest => matches!(act, Act::OpenRoot),
+            Self::Sign => matches!(act, Act::Commit | Act::Derive | Act::Open | Act::OpenRoot | Act::Sign),
+            Self::UnwrapKey => {
+                matches!(act, Act::Commit | Act::DelegateUnwrap | Act::Derive | Act::Open | Act::OpenRoot | Act::Unwrap)
+            }
+            Self::WrapKey => {
+                matches!(act, Act::Commit | Act::DelegateWrap | Act::Derive | Act::Open | Act::OpenRoot | Act::Wrap)
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod backend;
 mod call;
+mod capability;
 mod compiled_cache;
 mod contract;
 mod counters;
@@ -13,14 +14,18 @@ mod key_cache;
 mod limits;
 mod load;
 mod load_compiled;
+mod outside;
 mod refuse;
 mod room;
+mod state;
 mod ticker;
 mod translate;
 mod verb;
 
 pub use backend::WasmBackend;
+pub use capability::{Capability, Grants, Import};
 pub use counters::{Counters, Counts};
 pub use describe::{Described, Lie};
 pub use limits::Limits;
-pub use load::{Grants, LoadError, PluginKeys, PluginSpec};
+pub use load::{LoadError, PluginKeys, PluginSpec};
+pub use outside::{Answer, Ask, Delegates, Kept, Network, NoAnswer, Outside, Setting, Shelf, Step};

@@ -26,7 +26,7 @@ pub struct Limits {
     pub output_bytes_max: usize,
     /// Log lines a call; what goes beyond is dropped and counted.
     pub log_lines_max: u32,
-    /// Calls of `crypto` and `reveal` a call; the next ends it.
+    /// Calls of the host in one call, `log` and drops apart; the next ends it.
     pub host_calls_max: u32,
     /// Keys and secrets a guest may hold at a time.
     pub handles_max: usize,

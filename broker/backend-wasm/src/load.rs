@@ -9,19 +9,25 @@ use broker_core::refusal::Failure;
 use broker_crypto::digest::sha256;
 use broker_crypto::mac::MacKey;
 use broker_crypto::seal::SealKey;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use crate::call::Guest;
+use crate::capability::{Capability, Grants, Import};
 use crate::compiled_cache::{CompiledCache, CompiledName, hex, read_at_most};
-use crate::contract::{GRANTED, KEYS, REVEAL, crypto, log, reveal, types};
+use crate::contract::{
+    KEYS, clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
+};
 use crate::counters::Counters;
 use crate::describe::Lie;
 use crate::engine::engine;
 use crate::key_cache::KeyCache;
 use crate::limits::Limits;
-use crate::room::{Room, Shared, one_line};
+use crate::outside::Outside;
+use crate::room::{Lines, Room, Shared, one_line};
+use crate::state::State;
 use crate::ticker;
 
 /// How a component begins: magic and the version of the component model's binary format.
@@ -37,13 +43,6 @@ pub struct PluginSpec {
     pub sha256: Option<[u8; 32]>,
     pub grants: Grants,
     pub limits: Limits,
-}
-
-/// What a plugin may do beyond the ordinary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// See secret bytes in the clear.
-    pub reveal: bool,
 }
 
 /// The keys made for one plugin; another plugin's open nothing of it.
@@ -70,9 +69,9 @@ pub enum LoadError {
     #[error("plugin `{plugin}` does not compile: {cause}")]
     Invalid { plugin: BackendName, cause: String },
     #[error(
-        "plugin `{plugin}` imports {import}, which its configuration does not grant: add grants = [\"reveal\"] or do not load it"
+        "plugin `{plugin}` imports {imports}, which its configuration does not grant: add {words} to its grants or do not load it"
     )]
-    NotGranted { plugin: BackendName, import: String },
+    NotGranted { plugin: BackendName, imports: String, words: String },
     #[error(
         "plugin `{plugin}` imports {import}, which this broker does not have: do not load it, or build it for this broker's contract"
     )]
@@ -89,14 +88,28 @@ pub enum LoadError {
     Lies { plugin: BackendName, lie: Lie },
     #[error("plugin `{plugin}` did not answer `describe`: {cause}")]
     Silent { plugin: BackendName, cause: Failure },
+    #[error("plugin `{plugin}`: its private state cannot be read: {cause}")]
+    State { plugin: BackendName, cause: Failure },
     #[error("plugin `{plugin}` failed its self-test: {cause}")]
     SelfTest { plugin: BackendName, cause: Failure },
     #[error("plugin `{plugin}`: the operating system gives no thread: {cause}")]
     NoThread { plugin: BackendName, cause: io::Error },
 }
 
+/// What a plugin reaches beside its own room.
+pub struct Reach {
+    pub outside: Outside,
+    pub state: Arc<State>,
+    pub host: Handle,
+}
+
 /// All of it but the two calls that only a plugin can answer. Takes seconds for a large guest that was never compiled.
-pub fn make_guest(spec: &PluginSpec, keys: PluginKeys, cache_dir: Option<PathBuf>) -> Result<Guest, LoadError> {
+pub fn make_guest(
+    spec: &PluginSpec,
+    keys: PluginKeys,
+    reach: Reach,
+    cache_dir: Option<PathBuf>,
+) -> Result<Guest, LoadError> {
     let plugin = &spec.name;
     let bytes = read(spec)?;
     let digest = check_digest(spec, &bytes)?;
@@ -116,6 +129,11 @@ pub fn make_guest(spec: &PluginSpec, keys: PluginKeys, cache_dir: Option<PathBuf
         seal: keys.seal,
         keys: KeyCache::new(spec.limits.key_cache_bytes_max),
         counters: Counters::default(),
+        grants: spec.grants,
+        outside: reach.outside,
+        state: reach.state,
+        lines: Lines::new(),
+        host: reach.host,
         generating: Arc::new(Semaphore::new(spec.limits.generations_max)),
     };
     Guest::new(Arc::new(shared), linked).map_err(|error| contract(plugin, &error))
@@ -172,15 +190,24 @@ fn check_imports(
     grants: Grants,
 ) -> Result<(), LoadError> {
     let shape = component.component_type();
+    let mut ungranted = Vec::new();
     for (import, _) in shape.imports(engine) {
-        if GRANTED.contains(&import) || (import == REVEAL && grants.reveal) {
-            continue;
+        match Import::of(import) {
+            Import::Types => {}
+            Import::Capability(capability) if grants.has(capability) => {}
+            Import::Capability(capability) => ungranted.push(capability),
+            Import::Unknown => {
+                return Err(LoadError::UnknownImport { plugin: plugin.clone(), import: one_line(import) });
+            }
         }
-        let (plugin, name) = (plugin.clone(), one_line(import.split('@').next().unwrap_or(import)));
-        return Err(match import == REVEAL {
-            true => LoadError::NotGranted { plugin, import: name },
-            false => LoadError::UnknownImport { plugin, import: one_line(import) },
-        });
+    }
+    if !ungranted.is_empty() {
+        let list = |word: fn(&str) -> String| {
+            let words: Vec<_> = ungranted.iter().map(|capability| word(capability.word())).collect();
+            words.join(", ")
+        };
+        let imports = list(|word| format!("keybroker:backend/{word}"));
+        return Err(LoadError::NotGranted { plugin: plugin.clone(), imports, words: list(|word| format!("{word:?}")) });
     }
     match shape.get_export(engine, KEYS) {
         Some(_) => Ok(()),
@@ -190,13 +217,29 @@ fn check_imports(
 
 fn link(engine: &Engine, component: &Component, grants: Grants) -> wasmtime::Result<InstancePre<Room>> {
     let mut linker = Linker::new(engine);
-    crypto::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
-    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
     types::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
-    if grants.reveal {
-        reveal::add_to_linker::<_, HasSelf<_>>(&mut linker, |room: &mut Room| room)?;
+    for &capability in Capability::ALL.iter().filter(|&&capability| grants.has(capability)) {
+        add(&mut linker, capability)?;
     }
     linker.instantiate_pre(component)
+}
+
+fn add(linker: &mut Linker<Room>, capability: Capability) -> wasmtime::Result<()> {
+    fn room(room: &mut Room) -> &mut Room {
+        room
+    }
+    match capability {
+        Capability::Clock => clock::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Credentials => credentials::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Crypto => crypto::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Delegate => delegate::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Http => http::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Keyvalue => keyvalue::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Log => log::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Reveal => reveal::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Roots => roots::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Settings => settings::add_to_linker::<_, HasSelf<_>>(linker, room),
+    }
 }
 
 fn contract(plugin: &BackendName, error: &wasmtime::Error) -> LoadError {

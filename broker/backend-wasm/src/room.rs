@@ -1,10 +1,18 @@
 //! All that one call of a guest can touch: made for the call, thrown away with it.
 
+mod clock;
 mod crypto;
+mod delegate;
+mod http;
+mod keyvalue;
 mod log;
 mod reveal;
+mod roots;
+mod settings;
 
-pub use log::one_line;
+pub use delegate::depth;
+pub use log::{Lines, one_line};
+pub use roots::Root;
 
 use std::sync::Arc;
 
@@ -13,15 +21,20 @@ use broker_core::name::BackendName;
 use broker_core::secret::Secret;
 use broker_crypto::key::CryptoKey;
 use broker_crypto::seal::SealKey;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Resource, ResourceTable};
 
+use crate::capability::Grants;
 use crate::contract::types;
 use crate::counters::Counters;
 use crate::frame::{Act, Frame};
 use crate::key_cache::KeyCache;
 use crate::limits::Limits;
+use crate::outside::Outside;
+use crate::state::State;
 
 /// Most keys that one call may make: a key is one, a key made of two halves two.
 const KEYS_MADE_MAX: usize = 4;
@@ -33,8 +46,22 @@ pub struct Shared {
     pub seal: SealKey,
     pub keys: KeyCache,
     pub counters: Counters,
-    /// Bounds the threads that generate RSA keys.
+    pub grants: Grants,
+    pub outside: Outside,
+    pub state: Arc<State>,
+    /// Bounds the plugin's lines in the log.
+    pub lines: Lines,
+    /// Bounds the threads that generate RSA keys or stretch passwords.
     pub generating: Arc<Semaphore>,
+    /// The broker's own threads, for what must not wait with the guest.
+    pub host: Handle,
+}
+
+/// When a call began, and when it must be over.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    pub began: Instant,
+    pub deadline: Instant,
 }
 
 /// A key in a guest's hand.
@@ -43,6 +70,8 @@ pub struct HeldKey(Arc<CryptoKey>);
 /// How a guest broke a rule that is not answered with an error but with the end of the call.
 #[derive(Debug, thiserror::Error)]
 pub enum Breach {
+    #[error("it delegated more than {0} plugins deep")]
+    Depth(u8),
     #[error("it called the host more than {0} times")]
     HostCalls(u32),
     #[error("it held more than {0} handles")]
@@ -60,8 +89,13 @@ pub struct Room {
     pub frame: Frame,
     /// What a refused growth leaves behind, so that the trap that follows can be told from others.
     pub growth_refused: bool,
-    /// The keys sealed during this call: the only ones it may say it made.
-    pub sealed: Vec<(KeySpec, PublicKey)>,
+    /// The keys sealed or derived during this call: the only ones it may say it made.
+    pub made: Vec<(KeySpec, PublicKey)>,
+    pub times: Times,
+    /// How many plugins stand above this call.
+    depth: u8,
+    /// Whether a secret was exposed: from then on nothing goes to the log.
+    exposed: bool,
     handles: ResourceTable,
     host_calls: u32,
     keys_made: usize,
@@ -69,14 +103,17 @@ pub struct Room {
 }
 
 impl Room {
-    pub fn new(shared: Arc<Shared>, frame: Frame) -> Self {
+    pub fn new(shared: Arc<Shared>, frame: Frame, times: Times, depth: u8) -> Self {
         let mut handles = ResourceTable::new();
         handles.set_max_capacity(shared.limits.handles_max);
         Self {
             shared,
             frame,
             growth_refused: false,
-            sealed: Vec::new(),
+            made: Vec::new(),
+            times,
+            depth,
+            exposed: false,
             handles,
             host_calls: 0,
             keys_made: 0,
@@ -98,12 +135,16 @@ impl Room {
         self.handles.push(thing).map_err(|_| Breach::Handles(self.shared.limits.handles_max).into())
     }
 
+    fn handle<T: 'static>(&self, thing: &Resource<T>) -> wasmtime::Result<&T> {
+        self.handles.get(thing).map_err(|_| Breach::Handle.into())
+    }
+
     fn secret(&self, secret: &Resource<Secret>) -> wasmtime::Result<&Secret> {
-        self.handles.get(secret).map_err(|_| Breach::Handle.into())
+        self.handle(secret)
     }
 
     fn key(&self, key: &Resource<HeldKey>) -> wasmtime::Result<Arc<CryptoKey>> {
-        Ok(Arc::clone(&self.handles.get(key).map_err(|_| Breach::Handle)?.0))
+        Ok(Arc::clone(&self.handle(key)?.0))
     }
 
     fn release<T: 'static>(&mut self, thing: Resource<T>) -> wasmtime::Result<()> {

@@ -170,6 +170,8 @@ pub trait Backend: Send + Sync {
 pub enum Change {
     DropGrant(GrantId),
     DropPin(AnchorName),
+    /// By its name; one that is not there is no failure.
+    DropSetting(String),
     PutGrant(Grant),
     /// Removes a key with all materials of its versions; the record must be of this very revision.
     DropKey(Arc<KeyRecord>),

@@ -6,6 +6,7 @@ use broker_core::algorithm::{KeyFamily, KeySpec, PublicKey, SignAlgorithm, WrapA
 use broker_core::secret::Secret;
 
 use crate::CryptoError;
+use crate::derive::derive;
 use crate::ec::EcKey;
 use crate::oct::OctKey;
 use crate::rsa::RsaKey;
@@ -72,6 +73,22 @@ impl CryptoKey {
     pub fn import(spec: KeySpec, material: &Secret) -> Result<Self, CryptoError> {
         let key = Self::from_material(spec, material)?;
         if key.works()? { Ok(key) } else { Err(CryptoError::BadKey) }
+    }
+
+    /// A symmetric key derived from `parent` (32 bytes or more) for one purpose (at most 1024 bytes): HKDF with SHA-256 (RFC
+    /// 5869), salt `keybroker v1`, info `key`, a blank, the spec's word, a zero byte and the purpose; the first bytes of 32.
+    ///
+    /// # Errors
+    /// `Unsupported` for RSA and elliptic curves, `BadKey` for a short parent, `BadLength` for a long purpose.
+    pub fn derive(parent: &Secret, spec: KeySpec, purpose: &[u8]) -> Result<Self, CryptoError> {
+        let bytes = match spec {
+            KeySpec::Oct128 => 16,
+            KeySpec::Oct192 => 24,
+            KeySpec::Oct256 => 32,
+            _ => return Err(CryptoError::Unsupported),
+        };
+        let derived = derive(parent, &format!("key {spec}"), purpose)?;
+        Self::from_material(spec, &Secret::copied_from(&derived.expose()[..bytes]))
     }
 
     fn works(&self) -> Result<bool, CryptoError> {

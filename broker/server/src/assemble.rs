@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context as _, Result};
 use broker_audit::FileAudit;
 use broker_backend_pkcs11::Pkcs11Backend;
-use broker_backend_wasm::{Grants, Limits, PluginKeys, PluginSpec, WasmBackend};
+use broker_backend_wasm::{Limits, Outside, PluginKeys, PluginSpec, WasmBackend};
 use broker_core::broker::{Backends, Broker, Parts};
 use broker_core::name::{BackendName, RequestId};
 use broker_core::port::{AuditLog, Backend, Chance, Clock, Store};
@@ -17,6 +17,7 @@ use broker_store_sqlite::SqliteStore;
 use crate::config::{Config, WasmPlugin};
 use crate::layer::{Metered, MeteredAudit};
 use crate::metric::Metrics;
+use crate::plugin::StoreShelf;
 use crate::reload::Reloader;
 use crate::root;
 use crate::task::{CLOCK_MARK, ClockGuard};
@@ -44,12 +45,12 @@ pub struct Assembly {
 pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store)?);
-    let plugins = load_plugins(config, &store).await?;
     let hsms = open_hsms(config).await?;
     let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
     let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
     let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
+    let plugins = load_plugins(config, &store, &clock).await?;
     let audit =
         crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
     let audit = Arc::new(audit);
@@ -112,14 +113,23 @@ async fn open_hsms(config: &mut Config) -> Result<HashMap<BackendName, Arc<Pkcs1
     Ok(hsms)
 }
 
-async fn load_plugins(config: &Config, store: &SqliteStore) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
+async fn load_plugins(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
     let mut plugins = HashMap::new();
     for plugin in &config.backends {
         let keys = PluginKeys {
             seal: store.purpose_seal_key(&format!("plugin {} material", plugin.name))?,
             cache_mac: store.purpose_mac_key("compiled plugins")?,
         };
-        let loaded = WasmBackend::load(spec_of(plugin), keys, Some(config.cache_dir.clone())).await?;
+        let outside = Outside {
+            settings: plugin.settings.clone(),
+            shelf: Arc::new(StoreShelf { store: Arc::clone(store) as Arc<dyn Store>, plugin: plugin.name.clone() }),
+            ..Outside::bare(Arc::clone(clock))
+        };
+        let loaded = WasmBackend::load(spec_of(plugin), keys, outside, Some(config.cache_dir.clone())).await?;
         tracing::info!(
             backend = %plugin.name,
             plugin = loaded.described().name,
@@ -146,7 +156,7 @@ fn spec_of(plugin: &WasmPlugin) -> PluginSpec {
         name: plugin.name.clone(),
         wasm: plugin.file.clone(),
         sha256: plugin.sha256,
-        grants: Grants { reveal: plugin.reveal },
+        grants: plugin.grants,
         limits,
     }
 }

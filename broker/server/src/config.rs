@@ -1,5 +1,6 @@
 //! The configuration: `Raw` is what the file says, `Config` what it means; one `TryFrom` between them.
 
+mod plugin;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use broker_core::broker::Limits;
 use broker_core::name::{AnchorName, BackendName, Principal, RESERVED_ANCHORS, VaultName};
 use broker_front_ekm::{PathPrefix, ProxyNames};
 use broker_identity::{CaFiles, NameSource};
+
+pub use plugin::WasmPlugin;
 
 /// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
 /// already joined to it.
@@ -94,18 +97,6 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// A backend that is a WebAssembly component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WasmPlugin {
-    pub name: BackendName,
-    pub file: PathBuf,
-    pub sha256: Option<[u8; 32]>,
-    pub reveal: bool,
-    pub call_ms_max: Option<u64>,
-    pub calls_max: Option<u32>,
-    pub memory_mib_max: Option<u32>,
-}
-
 impl Config {
     /// Reads a configuration file and makes sense of all of it.
     ///
@@ -130,7 +121,7 @@ impl Config {
                 raw::Backend::Wasm(plugin) => wasm.push(plugin),
             }
         }
-        let backends = plugins(wasm, folder)?;
+        let backends = plugin::plugins(wasm, folder)?;
         let hsms = pkcs11.into_iter().map(|hsm| hsm_of(hsm, folder, &raw.cache_dir)).collect::<Result<Vec<_>>>()?;
         for hsm in &hsms {
             let same = backends.iter().map(|plugin| &plugin.name).chain(hsms.iter().map(|other| &other.name));
@@ -209,32 +200,6 @@ fn audit(raw: raw::Audit, folder: &Path) -> Result<broker_audit::Settings> {
         checkpoint_age_max: Duration::from_secs(raw.checkpoint_s_max),
         sinks,
     })
-}
-
-fn plugins(raw: Vec<raw::Wasm>, folder: &Path) -> Result<Vec<WasmPlugin>> {
-    let mut plugins: Vec<WasmPlugin> = Vec::new();
-    for backend in raw {
-        let name = BackendName::parse(&backend.name).context("backend.name")?;
-        ensure!(plugins.iter().all(|other| other.name != name), "backend {name} is there twice");
-        let sha256 =
-            backend.sha256.as_deref().map(digest).transpose().with_context(|| format!("backend {name}: sha256"))?;
-        let mut reveal = false;
-        for grant in backend.grants {
-            match grant {
-                raw::PluginGrant::Reveal => reveal = true,
-            }
-        }
-        plugins.push(WasmPlugin {
-            file: folder.join(backend.file),
-            sha256,
-            reveal,
-            call_ms_max: backend.call_ms_max,
-            calls_max: backend.calls_max,
-            memory_mib_max: backend.memory_mib_max,
-            name,
-        });
-    }
-    Ok(plugins)
 }
 
 fn hsm_of(raw: raw::Pkcs11, folder: &Path, cache_dir: &Path) -> Result<PkcsSpec> {

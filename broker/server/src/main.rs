@@ -12,6 +12,7 @@ mod layer;
 mod listen;
 mod metric;
 mod ops;
+mod plugin;
 mod reload;
 mod root;
 mod serve;

@@ -326,11 +326,13 @@ impl OpsPages {
                 ("busy", counts.busy),
                 ("call", counts.calls),
                 ("deadline-kill", counts.deadline_kills),
+                ("http-denied", counts.http_denied),
                 ("key-cache-hit", counts.key_cache_hits),
                 ("key-cache-miss", counts.key_cache_misses),
                 ("log-line-dropped", counts.log_lines_dropped),
                 ("memory-kill", counts.memory_kills),
                 ("output-kill", counts.output_kills),
+                ("state-over-quota", counts.state_over_quota),
                 ("trap", counts.traps),
             ] {
                 raise(&self.metrics.plugin_events.with_label_values(&[name, event]), count);

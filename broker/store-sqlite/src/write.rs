@@ -95,6 +95,7 @@ impl Write {
                 Self { shown: Shown::Gone, ..unlisted(Kind::Key, id, rule, Vec::new()) }
             }
             Change::DropPin(name) => unlisted(Kind::Pin, keyring.pin_id(name), Rule::Drop, Vec::new()),
+            Change::DropSetting(name) => unlisted(Kind::Setting, keyring.setting_id(name), Rule::Drop, Vec::new()),
             Change::PutGrant(grant) => {
                 unlisted(Kind::Grant, keyring.grant_id(grant.id), Rule::Replace, grant.encode()?)
             }

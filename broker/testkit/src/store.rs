@@ -126,6 +126,7 @@ impl Kept {
         match change {
             Change::DropGrant(id) => drop(self.grants.remove(&id)),
             Change::DropPin(name) => drop(self.pins.remove(&name)),
+            Change::DropSetting(name) => drop(self.settings.remove(&name)),
             Change::DropKey(record) => {
                 let id = (record.vault.clone(), record.name.clone());
                 if self.keys.get(&id).is_none_or(|(_, kept)| kept.revision != record.revision) {

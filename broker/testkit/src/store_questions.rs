@@ -257,6 +257,10 @@ fn a_setting_is_kept(store: Arc<dyn Store>) {
     settings.sort();
     let wanted = [("clock", b"2".to_vec()), ("größe", vec![7; 64 * 1024]), (&*"n".repeat(64), Vec::new())];
     assert_eq!(settings, wanted.map(|(name, value)| (name.to_owned(), value)));
+    let drop_both = || vec![Change::DropSetting("clock".to_owned()), Change::DropSetting("größe".to_owned())];
+    run(store.commit(drop_both())).unwrap();
+    run(store.commit(drop_both())).unwrap();
+    assert_eq!(run(store.standing()).unwrap().settings, [("n".repeat(64), Vec::new())]);
 }
 
 fn grants_pins_and_vaults_come_and_go(store: Arc<dyn Store>) {

@@ -4,22 +4,7 @@
 
 use keybroker_sdk::crypto::Secret;
 use keybroker_sdk::types::{Error, KeyContext, KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
-use keybroker_sdk::{Description, Generated, Guest, handles};
-
-mod granted {
-    // `reveal` alone; with the rest of the world it makes the contract's `revealing-backend`.
-    wit_bindgen::generate!({
-        path: "../../wit",
-        inline: "package keybroker:faulty-reveal; world granted { import keybroker:backend/reveal@0.1.0; }",
-        world: "keybroker:faulty-reveal/granted",
-        with: {
-            "keybroker:backend/crypto@0.1.0": keybroker_sdk::crypto,
-            "keybroker:backend/reveal@0.1.0": generate,
-            "keybroker:backend/types@0.1.0": keybroker_sdk::types,
-        },
-    });
-}
-use granted::keybroker::backend::reveal;
+use keybroker_sdk::{Description, Generated, Guest, handles, reveal};
 
 struct FaultyReveal;
 

@@ -3,8 +3,9 @@
 #![allow(unsafe_code)]
 
 wit_bindgen::generate!({
-    path: "../../wit",
-    world: "backend",
+    path: "../../wit/0.1.0",
+    // All of it: what a guest never calls does not become an import of its component.
+    world: "full-backend",
     pub_export_macro: true,
     default_bindings_module: "keybroker_sdk",
 });
@@ -12,4 +13,6 @@ wit_bindgen::generate!({
 pub mod handles;
 
 pub use exports::keybroker::backend::keys::{Description, Generated, Guest};
-pub use keybroker::backend::{crypto, log, types};
+pub use keybroker::backend::{
+    clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
+};

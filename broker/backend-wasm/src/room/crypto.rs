@@ -14,7 +14,7 @@ use crate::frame::{Act, sealing_context};
 use crate::translate;
 
 /// What a guest hears beside a result; the outer error ends its call.
-type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
+pub type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 /// Unpacks an answer, or gives the guest its error.
 macro_rules! or_answer {
@@ -25,6 +25,7 @@ macro_rules! or_answer {
         }
     };
 }
+pub(super) use or_answer;
 
 impl crypto::HostSecret for Room {
     fn length(&mut self, secret: Resource<Secret>) -> wasmtime::Result<u32> {
@@ -78,7 +79,7 @@ impl crypto::Host for Room {
         let bound = sealing_context(&self.shared.plugin, place, key.spec());
         let mut sealed = vec![spec_byte(key.spec())];
         sealed.extend(or_answer!(self.shared.seal.seal(&bound, material.expose()).map_err(refused)));
-        self.sealed.push((key.spec(), key.public_key()));
+        self.made.push((key.spec(), key.public_key()));
         Ok(Ok(sealed))
     }
 
@@ -163,6 +164,14 @@ impl Room {
         if spec.family() != KeyFamily::Rsa {
             return Ok(work().map_err(refused));
         }
+        self.on_thread(work).await
+    }
+
+    /// Does what takes long on a thread where it holds nobody up; few at a time.
+    pub(super) async fn on_thread<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T, CryptoError> + Send + 'static,
+    ) -> Answer<T> {
         let slot = Arc::clone(&self.shared.generating).acquire_owned().await?;
         let made = tokio::task::spawn_blocking(move || {
             // Held until the work is done, even when the call that asked for it has been ended.
@@ -185,7 +194,7 @@ impl Room {
 }
 
 /// A refusal of the cryptographic room, in the contract's words.
-fn refused(error: CryptoError) -> types::Error {
+pub(super) fn refused(error: CryptoError) -> types::Error {
     match error {
         CryptoError::BadKey | CryptoError::BadLength => types::Error::BadRequest,
         CryptoError::Internal => types::Error::Unavailable,

@@ -1,4 +1,7 @@
-//! A guest's lines in the broker's log.
+//! A guest's lines in the broker's log: few, harmless, and none after a secret was exposed.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::contract::log;
 
@@ -6,10 +9,32 @@ use super::Room;
 
 /// Longest line; the rest is cut off.
 const LINE_BYTES_MAX: usize = 512;
+/// Lines of one plugin in any one second, all its calls together.
+const LINES_A_SECOND_MAX: u32 = 200;
+
+/// The lines of the current second.
+pub struct Lines(Mutex<(Instant, u32)>);
+
+impl Lines {
+    pub fn new() -> Self {
+        Self(Mutex::new((Instant::now(), 0)))
+    }
+
+    /// Whether there is room for one more.
+    fn admit(&self, now: Instant) -> bool {
+        let (began, lines) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(*began) >= Duration::from_secs(1) {
+            (*began, *lines) = (now, 0);
+        }
+        *lines = lines.saturating_add(1);
+        *lines <= LINES_A_SECOND_MAX
+    }
+}
 
 impl log::Host for Room {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        if self.log_lines >= self.shared.limits.log_lines_max {
+        let too_many = self.log_lines >= self.shared.limits.log_lines_max;
+        if self.exposed || too_many || !self.shared.lines.admit(Instant::now()) {
             self.shared.counters.log_lines_dropped.add();
             return Ok(());
         }
@@ -39,6 +64,14 @@ mod tests {
     #[test]
     fn a_guests_line_cannot_pose_as_another_line() {
         assert_eq!(one_line("a\n\u{1b}[31m\r\0\u{202e}b"), "a\\n\\u{1b}[31m\\r\\u{0}\\u{202e}b");
+    }
+
+    #[test]
+    fn a_second_has_so_many_lines_and_the_next_as_many_again() {
+        let (lines, now) = (Lines::new(), Instant::now());
+        assert!((0..LINES_A_SECOND_MAX).all(|_| lines.admit(now)));
+        assert!(!lines.admit(now) && !lines.admit(now + Duration::from_millis(900)));
+        assert!(lines.admit(now + Duration::from_millis(1_900)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ const SECRET_BYTES_MAX: usize = 65_536;
 impl reveal::Host for Room {
     fn expose(&mut self, secret: Resource<Secret>) -> wasmtime::Result<Vec<u8>> {
         self.count_call()?;
+        self.exposed = true;
         // A copy that nobody wipes: from here on the secret is in the guest's memory anyway.
         Ok(self.secret(&secret)?.expose().to_vec())
     }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use broker_backend_wasm::WasmBackend;
 use broker_core::algorithm::{KeySpec, WrapAlgorithm};
 
-use crate::plant::{Key, guest, keys, spec};
+use crate::plant::{Key, bare, guest, keys, spec};
 
 /// Loads a guest with a cache and uses it.
 async fn load(name: &str, seed: u8, cache: &Path) {
-    let backend = WasmBackend::load(spec(name, guest(name)), keys(seed), Some(cache.to_owned())).await.unwrap();
+    let backend = WasmBackend::load(spec(name, guest(name)), keys(seed), bare(), Some(cache.to_owned())).await.unwrap();
     let key = Key::new(&backend, "key", KeySpec::Oct256).await;
     let wrapped = key.wrap(WrapAlgorithm::A256Kw, &[5; 32]).await.unwrap();
     assert_eq!(key.unwrap(WrapAlgorithm::A256Kw, &wrapped.value).await.unwrap(), [5; 32]);

@@ -12,7 +12,7 @@ use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
 use broker_core::verb;
 
-use crate::plant::{Key, VERSION, guest, keys, load, permit, refusal, spec};
+use crate::plant::{Key, VERSION, bare, guest, keys, load, permit, refusal, spec};
 
 const KW: WrapAlgorithm = WrapAlgorithm::A256Kw;
 
@@ -20,9 +20,9 @@ const KW: WrapAlgorithm = WrapAlgorithm::A256Kw;
 async fn material_of_one_place_is_refused_in_any_other() {
     let backend = load("software").await;
     // The same keys under another name: the name alone must keep them apart.
-    let twin = WasmBackend::load(spec("twin", guest("software")), keys(1), None).await.unwrap();
+    let twin = WasmBackend::load(spec("twin", guest("software")), keys(1), bare(), None).await.unwrap();
     // The same name under other keys: the keys alone must.
-    let stranger = WasmBackend::load(spec("software", guest("software")), keys(2), None).await.unwrap();
+    let stranger = WasmBackend::load(spec("software", guest("software")), keys(2), bare(), None).await.unwrap();
     let home = Key::new(&backend, "key", KeySpec::Oct256).await;
     let wrapped = home.wrap(KW, &[1; 32]).await.unwrap();
     let moved = |change: fn(&mut Key<'_>)| {

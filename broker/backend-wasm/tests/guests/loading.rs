@@ -1,10 +1,10 @@
 //! What is loaded, and what is not.
 
-use broker_backend_wasm::{Grants, Limits, LoadError, PluginSpec, WasmBackend};
+use broker_backend_wasm::{Capability, Limits, LoadError, PluginSpec, WasmBackend};
 use broker_core::algorithm::{KeySpec, WrapAlgorithm};
 use broker_core::port::Backend;
 
-use crate::plant::{Key, guest, keys, load, load_error, spec};
+use crate::plant::{Key, bare, grants, guest, keys, load, load_error, spec};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_in_the_clear_must_be_granted_by_name() {
@@ -14,10 +14,10 @@ async fn secrets_in_the_clear_must_be_granted_by_name() {
     assert_eq!(
         told,
         "plugin `peeping` imports keybroker:backend/reveal, which its configuration does not grant: \
-         add grants = [\"reveal\"] or do not load it"
+         add \"reveal\" to its grants or do not load it"
     );
-    let granted = PluginSpec { grants: Grants { reveal: true }, ..ungranted };
-    let backend = WasmBackend::load(granted, keys(1), None).await.unwrap();
+    let granted = PluginSpec { grants: grants(&[Capability::Crypto, Capability::Reveal]), ..ungranted };
+    let backend = WasmBackend::load(granted, keys(1), bare(), None).await.unwrap();
     let key = Key::new(&backend, "key", KeySpec::Oct256).await;
     let wrapped = key.wrap(WrapAlgorithm::A256Kw, &[5; 32]).await.unwrap();
     assert_eq!(key.unwrap(WrapAlgorithm::A256Kw, &wrapped.value).await.unwrap(), [5; 32]);
@@ -25,8 +25,8 @@ async fn secrets_in_the_clear_must_be_granted_by_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_that_no_one_has_is_refused_by_name() {
-    for reveal in [false, true] {
-        let spec = PluginSpec { grants: Grants { reveal }, ..spec("intruder", guest("faulty-import")) };
+    for grants in [grants(&[]), grants(Capability::ALL)] {
+        let spec = PluginSpec { grants, ..spec("intruder", guest("faulty-import")) };
         let (error, told) = load_error(spec).await;
         assert!(matches!(error, LoadError::UnknownImport { .. }));
         assert!(
@@ -43,7 +43,7 @@ async fn a_file_that_is_not_the_one_meant_is_refused() {
     let software = std::fs::read(guest("software")).unwrap();
     let digest = broker_crypto::digest::sha256(&software);
     let right = PluginSpec { sha256: Some(digest), ..spec("software", guest("software")) };
-    WasmBackend::load(right.clone(), keys(1), None).await.unwrap();
+    WasmBackend::load(right.clone(), keys(1), bare(), None).await.unwrap();
     let (error, told) = load_error(PluginSpec { wasm: guest("faulty"), ..right }).await;
     assert!(matches!(error, LoadError::WrongDigest { .. }));
     assert!(told.contains("plugin `software`") && told.contains("correct `sha256`"), "{told}");
@@ -103,7 +103,7 @@ async fn a_changed_component_never_panics_the_loader() {
         let wasm = folder.path().join("changed.wasm");
         std::fs::write(&wasm, changed).unwrap();
         // Either outcome will do: it is refused, or the byte did not matter.
-        if let Err(error) = WasmBackend::load(spec("p", wasm), keys(1), None).await {
+        if let Err(error) = WasmBackend::load(spec("p", wasm), keys(1), bare(), None).await {
             assert!(!error.to_string().contains("panic"), "{error}");
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // what was measured, shown on request
 
 mod compiled_cache;
+mod contract;
 mod frames;
 mod loading;
 mod misbehaviour;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Once};
 
-use broker_backend_wasm::{Grants, Limits, LoadError, PluginKeys, PluginSpec, WasmBackend};
+use broker_backend_wasm::{Capability, Grants, Limits, LoadError, Outside, PluginKeys, PluginSpec, WasmBackend};
 use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::grant::{Grant, GrantId, Granted, Permit, Policy, Scope};
 use broker_core::key::Material;
 use broker_core::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
 use broker_core::permission::PermissionSet;
-use broker_core::port::{Backend, Candidate, Making, Unwrapped, Unwrapping, Wrapping};
+use broker_core::port::{Backend, Candidate, Clock, Making, Unwrapped, Unwrapping, Wrapping};
 use broker_core::refusal::{Failure, Refusal};
 use broker_core::secret::Secret;
 use broker_core::verb::{self, Verb};
@@ -39,7 +39,26 @@ pub fn guest(name: &str) -> PathBuf {
 
 pub fn spec(name: &str, wasm: PathBuf) -> PluginSpec {
     let name = BackendName::parse(name).unwrap();
-    PluginSpec { name, wasm, sha256: None, grants: Grants::default(), limits: Limits::default() }
+    let grants = grants(&[Capability::Crypto, Capability::Log]);
+    PluginSpec { name, wasm, sha256: None, grants, limits: Limits::default() }
+}
+
+pub fn grants(capabilities: &[Capability]) -> Grants {
+    capabilities.iter().copied().collect()
+}
+
+/// Nothing but a clock.
+pub fn bare() -> Outside {
+    struct Stopped;
+    impl Clock for Stopped {
+        fn now_ms(&self) -> u64 {
+            1_800_000_000_000
+        }
+        fn monotonic_us(&self) -> u64 {
+            0
+        }
+    }
+    Outside::bare(Arc::new(Stopped))
 }
 
 /// The keys of a plugin; the same ones for the same seed.
@@ -56,12 +75,12 @@ pub async fn load(name: &str) -> WasmBackend {
 }
 
 pub async fn load_with(name: &str, limits: Limits) -> WasmBackend {
-    WasmBackend::load(PluginSpec { limits, ..spec(name, guest(name)) }, keys(1), None).await.unwrap()
+    WasmBackend::load(PluginSpec { limits, ..spec(name, guest(name)) }, keys(1), bare(), None).await.unwrap()
 }
 
 /// How loading fails, in words.
 pub async fn load_error(spec: PluginSpec) -> (LoadError, String) {
-    let error = WasmBackend::load(spec, keys(1), None).await.err().expect("it must not load");
+    let error = WasmBackend::load(spec, keys(1), bare(), None).await.err().expect("it must not load");
     let told = error.to_string();
     (error, told)
 }

@@ -158,16 +158,12 @@ pub struct Wasm {
     pub file: PathBuf,
     pub sha256: Option<String>,
     #[serde(default)]
-    pub grants: Vec<PluginGrant>,
+    pub grants: Vec<String>,
+    #[serde(default)]
+    pub settings: toml::Table,
     pub call_ms_max: Option<u64>,
     pub calls_max: Option<u32>,
     pub memory_mib_max: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PluginGrant {
-    Reveal,
 }
 
 #[derive(Deserialize)]
