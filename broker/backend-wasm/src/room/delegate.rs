@@ -133,6 +133,10 @@ fn kind_of(refusal: &Refusal) -> types::Error {
         | Refusal::KeyOperationExcluded { .. }
         | Refusal::NotFound { .. }
         | Refusal::NotImplemented { .. }
+        | Refusal::ObjectNotExtractable { .. }
+        | Refusal::ObjectNotFound { .. }
+        | Refusal::ObjectUsageExcluded { .. }
+        | Refusal::ObjectWrongState { .. }
         | Refusal::PurgeProtected { .. }
         | Refusal::VaultNotFound { .. } => types::Error::NotReady,
         Refusal::Unwrappable => types::Error::Unwrappable,
