@@ -13,6 +13,14 @@ pub(crate) fn rsa_public(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((without_leading_zeros(modulus).to_vec(), without_leading_zeros(exponent).to_vec()))
 }
 
+/// The key inside a `PrivateKeyInfo` (RFC 5208 section 5): for RSA an `RSAPrivateKey` (PKCS#1).
+pub(crate) fn pkcs8_key(bytes: &[u8]) -> Option<&[u8]> {
+    let (body, []) = element(bytes, SEQUENCE)? else { return None };
+    let (_version, rest) = element(body, INTEGER)?;
+    let (_algorithm, rest) = element(rest, SEQUENCE)?;
+    element(rest, OCTET_STRING).map(|(key, _attributes)| key)
+}
+
 /// An unsigned big-endian integer in its shortest form; zero is empty.
 pub(crate) fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
@@ -20,6 +28,7 @@ pub(crate) fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
 }
 
 const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 
 /// The content of the first element, which must have this tag, and what follows it.
@@ -69,6 +78,7 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
             let _ = is_one_sequence(&bytes);
             let _ = rsa_public(&bytes);
+            let _ = pkcs8_key(&bytes);
         }
     }
 }

@@ -11,6 +11,7 @@ mod gcm;
 pub mod jwk;
 pub mod key;
 pub mod mac;
+pub mod object;
 mod oct;
 pub mod random;
 pub mod root;
