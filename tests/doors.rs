@@ -99,6 +99,14 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "broker-front-kmip",
+        &[
+            ("broker-core", "the verbs it calls"),
+            ("thiserror", "errors"),
+            ("zeroize", "messages hold keys, and are wiped"),
+        ],
+    ),
+    (
         "broker-identity",
         &[
             ("arc-swap", "trust is swapped whole while connections run"),
@@ -196,6 +204,7 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
     ("broker-backend-pkcs11", "hsm-test-shim", "a module that fails as it is told"),
     ("broker-core", "broker-testkit", "fakes that can fail"),
     ("broker-front-ekm", "broker-testkit", "a broker without sockets or disk"),
+    ("broker-front-kmip", "broker-testkit", "a broker without sockets or disk"),
     ("broker-front-keyvault", "broker-testkit", "a broker without sockets or disk"),
     ("broker-server", "broker-testkit", "the scheduler on a clock that a test sets"),
     ("broker-store-sqlite", "broker-testkit", "the questions that every store must answer"),
@@ -235,6 +244,7 @@ const NEVER_TOGETHER: &[(&str, &[&str])] = &[
     ("broker-backend-pkcs11", &["wasmtime", "broker-backend-wasm", "rusqlite"]),
     ("broker-backend-wasm", &["cryptoki", "broker-backend-pkcs11", "rusqlite", "hyper", "rustls"]),
     ("broker-front-ekm", &["tokio", "hyper", "rustls", "wasmtime", "rusqlite", "aws-lc-rs"]),
+    ("broker-front-kmip", &["tokio", "hyper", "rustls", "wasmtime", "rusqlite", "aws-lc-rs"]),
     ("broker-front-keyvault", &["tokio", "hyper", "rustls", "wasmtime", "rusqlite", "aws-lc-rs"]),
     ("broker-store-sqlite", &["wasmtime", "rustls", "hyper"]),
 ];

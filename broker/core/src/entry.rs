@@ -14,6 +14,7 @@ word_enum! {
         Admin = "admin",
         Ekm = "ekm",
         Keyvault = "keyvault",
+        Kmip = "kmip",
         /// The broker's own background work.
         System = "system",
     }
