@@ -176,7 +176,11 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "broker-testkit",
-        &[("broker-core", "its ports, faked"), ("event-listener", "gates that hold a fake until the test lets go")],
+        &[
+            ("broker-core", "its ports, faked"),
+            ("broker-crypto", "what managed objects are sealed and used with, which is not faked"),
+            ("event-listener", "gates that hold a fake until the test lets go"),
+        ],
     ),
     (
         "hsm-test-shim",

@@ -211,6 +211,24 @@ impl Policy {
         }
     }
 
+    /// A permit for a deed on a managed object: by the deed's own permission, or, on an object that is the principal's own,
+    /// by `objectOwn`.
+    ///
+    /// # Errors
+    /// As [`Policy::permit`].
+    pub fn permit_on_object<V: Verb>(
+        &self,
+        principal: &Principal,
+        scope: Scope,
+        owner: &Principal,
+        now_s: i64,
+    ) -> Result<Permit<V>, Refusal> {
+        if owner == principal && self.missing(principal, &scope, Permission::ObjectOwn, now_s).is_none() {
+            return Ok(Permit { principal: principal.clone(), scope, verb: PhantomData });
+        }
+        self.permit(principal, scope, now_s)
+    }
+
     /// Why a principal lacks a permission at a place and time; none when it holds it.
     #[must_use]
     pub fn missing(

@@ -79,7 +79,30 @@ name_type!(
     }
 );
 
+/// The one name that no front can ask for: it is no name to [`KeyName::parse`].
+const OBJECT_KEK: &str = "objects.kek";
+
 impl KeyName {
+    /// The key that the managed objects of a vault are wrapped under.
+    #[must_use]
+    pub fn object_kek() -> Self {
+        Self(Arc::from(OBJECT_KEK))
+    }
+
+    /// Whether it is the broker's own, out of every front's reach.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        &*self.0 == OBJECT_KEK
+    }
+
+    /// A name that a record holds: the broker's own too.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn of_record(text: &str) -> Result<Self, NameError> {
+        if text == OBJECT_KEK { Ok(Self::object_kek()) } else { Self::parse(text) }
+    }
+
     /// Parses a name in any case into its lower-case form.
     ///
     /// # Errors

@@ -233,16 +233,16 @@ impl ObjectRecord {
         [b"object\0", vault.as_str().as_bytes(), b"\0", &id.0[..]].concat()
     }
 
-    /// Whether the bytes may leave the broker in the clear.
+    /// Whether the bytes may leave the broker: in the clear, or wrapped for someone.
     ///
     /// # Errors
-    /// `ObjectNotFound` for a destroyed object's bytes; `ObjectNotExtractable`.
-    pub fn check_reveal(&self) -> Result<(), Refusal> {
+    /// `ObjectWrongState` when they are destroyed; `ObjectNotExtractable`.
+    pub fn check_reveal(&self, wrapped: bool) -> Result<(), Refusal> {
         let closed = |why| Err(Refusal::ObjectNotExtractable { object: self.id, why });
         match &self.attributes {
             _ if self.life.state.is_destroyed() => self.wrong_state(self.life.state, "given out"),
             attributes if attributes.unextractable => closed("it is not extractable"),
-            attributes if attributes.sensitive => closed("it is sensitive, and given out only wrapped"),
+            attributes if attributes.sensitive && !wrapped => closed("it is sensitive, and given out only wrapped"),
             _ => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ use crate::grant::{Grant, GrantId, Permit};
 use crate::imported::ImportedKey;
 use crate::key::{KeyRecord, Material};
 use crate::name::{AnchorName, KeyName, KeyVersion, VaultName};
+use crate::object::{ObjectId, ObjectRecord, Term};
 use crate::refusal::Failure;
 use crate::secret::Secret;
 use crate::vault::{Pin as CertificatePin, Vault};
@@ -184,6 +185,8 @@ pub enum Change {
         version: KeyVersion,
         material: Arc<Material>,
     },
+    /// Replaces the record whose revision is one less; revision 1 is a new object.
+    PutObject(Arc<ObjectRecord>),
     PutPin(CertificatePin),
     /// At most 64 KiB, under a name of at most 64 bytes.
     PutSetting {
@@ -196,7 +199,7 @@ pub enum Change {
 /// Why a commit did not happen.
 #[derive(Debug)]
 pub enum CommitError {
-    /// The key was changed by another since it was read: read it again.
+    /// The key or object was changed by another since it was read: read it again.
     Stale,
     Failed(Failure),
 }
@@ -242,6 +245,31 @@ pub trait Store: Send + Sync {
 
     /// Keys whose next due time ([`KeyRecord::next_due`]) is at or before this one, the longest due first.
     fn due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<KeyRecord>>, Failure>>;
+
+    fn object<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        id: ObjectId,
+    ) -> Later<'a, Result<Option<Arc<ObjectRecord>>, Failure>>;
+
+    /// Objects of one vault that have all of these terms, destroyed ones too, the newest first, from `before` (exclusive)
+    /// on: the time it takes depends on how many there are to give, not on how many there are.
+    ///
+    /// # Errors
+    /// `BadRequest` when the terms have too much in common with too many objects that do not have all of them.
+    fn objects<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        terms: &'a [Term],
+        before: Option<u64>,
+        most: usize,
+    ) -> Later<'a, Result<Page<Arc<ObjectRecord>>, Failure>>;
+
+    /// How many objects of a vault have this term; takes as long as there are.
+    fn count_objects<'a>(&'a self, vault: &'a VaultName, term: &'a Term) -> Later<'a, Result<u64, Failure>>;
+
+    /// Objects whose state a date changes ([`ObjectRecord::next_due_s`]) at or before this time, the longest due first.
+    fn objects_due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<ObjectRecord>>, Failure>>;
 
     /// A key with its materials (in the order of its versions) as bytes that only this store opens again.
     ///

@@ -76,6 +76,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         chance: Arc::new(SystemChance),
         clock: Arc::clone(&clock),
         limits: config.limits,
+        object_crypto: Arc::new(broker_crypto::object::port::HostCrypto),
         store: Arc::clone(&store) as Arc<dyn Store>,
     })
     .await

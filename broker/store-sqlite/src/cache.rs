@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use broker_core::algorithm::PublicKey;
 use broker_core::key::{KeyRecord, Material, VersionRecord};
+use broker_core::object::{Kept, ObjectRecord};
 use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
 use quick_cache::{OptionsBuilder, Weighter};
 
@@ -20,6 +21,7 @@ const TAGS_IN_NODE: usize = 7;
 pub enum Opened {
     Key(Arc<KeyRecord>),
     Material(Arc<Material>),
+    Object(Arc<ObjectRecord>),
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +112,7 @@ impl Entry {
             + match &opened {
                 Opened::Key(key) => key_bytes(key),
                 Opened::Material(material) => material_bytes(material),
+                Opened::Object(object) => object_bytes(object),
             };
         Self { opened, bytes: bytes as u64 }
     }
@@ -141,6 +144,32 @@ fn material_bytes(material: &Material) -> usize {
     allocated(size_of::<Material>()) + allocated(material.opaque.len()) + public + origin
 }
 
+fn object_bytes(object: &ObjectRecord) -> usize {
+    let attributes = &object.attributes;
+    let texts = attributes.names.iter().map(|name| &name.value.text);
+    let texts = texts.chain(attributes.groups.iter().map(|group| &group.value));
+    let custom = attributes.custom.iter().map(|custom| allocated(custom.name.len()) + allocated(custom.value.len()));
+    let kept = match &object.kept {
+        Kept::Gone => 0,
+        Kept::Public(bytes) => allocated(bytes.len()),
+        Kept::Secret(sealed) => {
+            let key = &sealed.key;
+            [&key.value, &key.iv, &key.tag, &sealed.bytes].iter().map(|bytes| allocated(bytes.len())).sum()
+        }
+    };
+    allocated(size_of::<ObjectRecord>())
+        + shared_text(object.vault.as_str())
+        + shared_text(object.owner.as_str())
+        + allocated(object.form.len())
+        + allocated(size_of_val(attributes.names.as_slice()))
+        + allocated(size_of_val(attributes.groups.as_slice()))
+        + allocated(size_of_val(attributes.links.as_slice()))
+        + allocated(size_of_val(attributes.custom.as_slice()))
+        + texts.map(|text| allocated(text.len())).sum::<usize>()
+        + custom.sum::<usize>()
+        + kept
+}
+
 /// An `Arc<str>`: two counters before the text.
 const fn shared_text(text: &str) -> usize {
     allocated(16 + text.len())
@@ -165,7 +194,7 @@ mod tests {
     fn cached_length(cache: &RecordCache) -> Option<usize> {
         match cache.get(&ID) {
             Some(Opened::Material(material)) => Some(material.opaque.len()),
-            Some(Opened::Key(_)) | None => None,
+            Some(Opened::Key(_) | Opened::Object(_)) | None => None,
         }
     }
 

@@ -2,12 +2,14 @@
 
 use broker_core::grant::GrantId;
 use broker_core::name::{AnchorName, KeyName, KeyVersion, VaultName};
+use broker_core::object::{ObjectId, Term};
 use broker_core::secret::Secret;
 use broker_crypto::mac::MacKey;
 use broker_crypto::root::RootKey;
 use broker_crypto::seal::SealKey;
 use broker_crypto::{CryptoError, random};
 
+use crate::object::TermId;
 use crate::refuse::StoreError;
 use crate::row::{Kind, Listed, Mark, RecordId, Waiting};
 
@@ -23,7 +25,9 @@ pub struct Keyring {
     marks: MacKey,
     others: MacKey,
     /// By kind, less one.
-    records: [SealKey; 6],
+    records: [SealKey; 7],
+    term_rows: MacKey,
+    terms: MacKey,
     waiting: MacKey,
 }
 
@@ -44,7 +48,10 @@ impl Keyring {
                 data.seal_key(b"store record pin")?,
                 data.seal_key(b"store record vault")?,
                 data.seal_key(b"store record setting")?,
+                data.seal_key(b"store record object")?,
             ],
+            term_rows: data.mac_key(b"store term rows")?,
+            terms: data.mac_key(b"store terms")?,
             waiting: data.mac_key(b"store waiting")?,
             data,
         })
@@ -73,6 +80,27 @@ impl Keyring {
     /// Of a name of at most 64 bytes.
     pub fn setting_id(&self, name: &str) -> RecordId {
         self.id(Kind::Setting, &[name.as_bytes()])
+    }
+
+    pub fn object_id(&self, vault: &VaultName, id: ObjectId) -> RecordId {
+        self.id(Kind::Object, &[vault.as_str().as_bytes(), &id.0])
+    }
+
+    /// What stands for a term of a vault's objects; without one, for all of them.
+    pub fn term_id(&self, vault: &VaultName, term: Option<&Term>) -> TermId {
+        let mut message = Vec::with_capacity(128);
+        for part in [vault.as_str().as_bytes(), term.map_or(&b""[..], |term| term.field.word().as_bytes())] {
+            message.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
+            message.extend_from_slice(part);
+        }
+        message.extend_from_slice(term.map_or(&[], |term| &term.value));
+        let tag = self.terms.tag(&message);
+        TermId(std::array::from_fn(|index| tag[index]))
+    }
+
+    /// What a row beside the marks of objects adds to its tally.
+    pub fn term_element(&self, row: &[u8]) -> [u8; 32] {
+        self.term_rows.tag(row)
     }
 
     fn id(&self, kind: Kind, parts: &[&[u8]]) -> RecordId {

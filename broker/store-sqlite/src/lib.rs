@@ -5,6 +5,8 @@ mod backup;
 mod cache;
 mod file;
 mod keyring;
+mod object;
+mod object_record;
 mod policy;
 mod read;
 mod record;

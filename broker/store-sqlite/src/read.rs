@@ -166,11 +166,11 @@ pub fn due<T: Record>(
     Ok(records)
 }
 
-fn select(rest: &str) -> String {
+pub fn select(rest: &str) -> String {
     format!("SELECT {}, body.sealed {rest}", Mark::COLUMNS)
 }
 
-fn open_row<T: Record>(row: &Row<'_>, keyring: &Keyring) -> Result<(Mark, T), StoreError> {
+pub fn open_row<T: Record>(row: &Row<'_>, keyring: &Keyring) -> Result<(Mark, T), StoreError> {
     let altered = |what: &str| StoreError::Altered(what.to_owned());
     let mark = Mark::of_row(row)?.ok_or_else(Mark::never_written)?;
     let sealed: Option<&[u8]> = row.get_ref(8)?.as_blob_or_null().map_err(|_| altered("a record's body is no blob"))?;

@@ -43,11 +43,11 @@ pub trait Record: Sized {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
 }
 
-fn encode_mirror(mirror: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
+pub fn encode_mirror(mirror: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
     postcard::to_extend(mirror, vec![FORMAT])
 }
 
-fn decode_mirror<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+pub fn decode_mirror<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
         Some((&FORMAT, body)) => Ok(postcard::from_bytes(body)?),
@@ -110,7 +110,7 @@ impl Record for KeyRecord {
         }
         Ok(Self {
             vault: VaultName::parse(mirror.vault)?,
-            name: KeyName::parse(mirror.name)?,
+            name: KeyName::of_record(mirror.name)?,
             state: match mirror.deleted {
                 Some((deleted_s, purge_s)) => KeyState::Deleted { deleted_s, purge_s },
                 None => KeyState::Live,
@@ -172,7 +172,7 @@ const fn operation_bit(operation: KeyOperation) -> u8 {
     }
 }
 
-fn known<T>(what: &'static str, of_word: impl Fn(&str) -> Option<T>, word: &str) -> Result<T, DecodeError> {
+pub fn known<T>(what: &'static str, of_word: impl Fn(&str) -> Option<T>, word: &str) -> Result<T, DecodeError> {
     of_word(word).ok_or_else(|| DecodeError::Word { what, word: word.to_owned() })
 }
 

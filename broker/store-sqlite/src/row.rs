@@ -14,6 +14,7 @@ pub enum Kind {
     Pin = 4,
     Vault = 5,
     Setting = 6,
+    Object = 7,
 }
 
 impl Kind {
@@ -25,6 +26,7 @@ impl Kind {
             4 => Some(Self::Pin),
             5 => Some(Self::Vault),
             6 => Some(Self::Setting),
+            7 => Some(Self::Object),
             _ => None,
         }
     }
@@ -44,9 +46,9 @@ impl RecordId {
 pub struct Mark {
     pub kind: Kind,
     pub id: RecordId,
-    /// A key's vault, a material's key; otherwise [`RecordId::NONE`].
+    /// A key's or object's vault, a material's key; otherwise [`RecordId::NONE`].
     pub parent: RecordId,
-    /// False for a soft-deleted key.
+    /// False for a soft-deleted key and a destroyed object.
     pub live: bool,
     /// The rank at which the record was first written; never given twice in the life of a store.
     pub seq: i64,
@@ -55,7 +57,7 @@ pub struct Mark {
     /// Random for each write. Without it a write that failed, and whose bytes may still lie in the log, could be passed
     /// off as the write that took its revision afterwards.
     pub stamp: i64,
-    /// When something is to happen to a key by itself (Unix seconds); none for all else.
+    /// When something is to happen to a key or object by itself (Unix seconds); none for all else.
     pub due: Option<i64>,
 }
 

@@ -11,7 +11,7 @@ use crate::refuse::OpenError;
 const APPLICATION_ID: i32 = 0x6b62_7374;
 
 /// Each step takes the tables from version `index` to `index + 1`. A published step is never edited.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, OBJECTS];
 
 /// `mark` is read as a whole when a store is opened, and every lookup goes through it; `body` is reached from there alone.
 /// So whoever puts an old body back has its mark against him, and whoever puts its mark back too has the tally.
@@ -45,6 +45,18 @@ CREATE TABLE body (
     seq INTEGER PRIMARY KEY,
     sealed BLOB NOT NULL
 ) STRICT;
+";
+
+/// Managed objects: the terms by which they are found, each a keyed hash beside the rank of an object that has it. These
+/// rows are counted in a tally of their own, which is compared while the store is serving already: there are many of them.
+const OBJECTS: &str = "
+CREATE TABLE term (
+    term BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (term, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX object_rank ON mark (seq, id) WHERE kind = 7;
+CREATE INDEX object_waiting ON mark (due, seq, id) WHERE kind = 7 AND due IS NOT NULL;
 ";
 
 /// How long a connection waits for a lock of SQLite's; only a checkpoint or a recovery holds one against another.

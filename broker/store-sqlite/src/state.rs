@@ -6,12 +6,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::keyring::Keyring;
+use crate::object;
 use crate::refuse::StoreError;
 use crate::row::{Kind, Listed, Mark, Waiting};
 use crate::tally::Tally;
 
-/// The first byte of a state written by this version.
-const FORMAT: u8 = 1;
+/// The first byte of a state written by this version, and of one written before there were objects.
+const FORMAT: u8 = 2;
+const FORMAT_WITHOUT_OBJECTS: u8 = 1;
 
 /// How many records there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +22,8 @@ pub struct Counts {
     pub grants: u64,
     pub live_keys: u64,
     pub materials: u64,
+    pub destroyed_objects: u64,
+    pub objects: u64,
     pub pins: u64,
     pub settings: u64,
     pub vaults: u64,
@@ -34,6 +38,8 @@ pub struct State {
     marks: Tally,
     listing: Tally,
     waiting: Tally,
+    /// Of the rows by which objects are found.
+    pub terms: Tally,
     pub counts: Counts,
 }
 
@@ -43,6 +49,7 @@ struct StateMirror {
     marks: [u8; 32],
     listing: [u8; 32],
     waiting: [u8; 32],
+    terms: [u8; 32],
 }
 
 impl State {
@@ -54,6 +61,7 @@ impl State {
             marks: Tally::default(),
             listing: Tally::default(),
             waiting: Tally::default(),
+            terms: Tally::default(),
             counts: Counts::default(),
         }
     }
@@ -100,6 +108,8 @@ impl State {
             (Kind::Key, false) => &mut self.counts.deleted_keys,
             (Kind::Key, true) => &mut self.counts.live_keys,
             (Kind::Material, _) => &mut self.counts.materials,
+            (Kind::Object, false) => &mut self.counts.destroyed_objects,
+            (Kind::Object, true) => &mut self.counts.objects,
             (Kind::Pin, _) => &mut self.counts.pins,
             (Kind::Setting, _) => &mut self.counts.settings,
             (Kind::Vault, _) => &mut self.counts.vaults,
@@ -116,6 +126,7 @@ impl State {
             marks: self.marks.to_bytes(),
             listing: self.listing.to_bytes(),
             waiting: self.waiting.to_bytes(),
+            terms: self.terms.to_bytes(),
         };
         let sealed = keyring.seal_state(self.generation, &postcard::to_extend(&mirror, vec![FORMAT])?)?;
         connection
@@ -153,6 +164,20 @@ impl State {
         Ok(found)
     }
 
+    /// Whether the rows by which objects are found are those that there should be, all of one moment. Takes seconds for a
+    /// million objects; nobody waits meanwhile.
+    ///
+    /// # Errors
+    /// `Altered` when they are not.
+    pub fn check_terms(connection: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
+        let snapshot = connection.unchecked_transaction()?;
+        let written = Self::load(&snapshot, keyring)?;
+        if object::scan(&snapshot, keyring)? == written.terms {
+            return Ok(());
+        }
+        Err(StoreError::Altered("the terms do not name the objects that there are".to_owned()))
+    }
+
     fn load(connection: &Connection, keyring: &Keyring) -> Result<Self, StoreError> {
         let altered = || StoreError::Altered("its state is gone, another store's, or damaged".to_owned());
         let mut statement = connection.prepare("SELECT generation, sealed FROM state")?;
@@ -160,10 +185,13 @@ impl State {
         let (generation, sealed) = row.ok_or_else(altered)?;
         let generation = generation.cast_unsigned();
         let opened = keyring.open_state(generation, &sealed).ok_or_else(altered)?;
-        let Some((&FORMAT, body)) = opened.expose().split_first() else {
-            return Err(StoreError::Bug("the state has a format of a later version".to_owned()));
+        let body = match opened.expose().split_first() {
+            Some((&FORMAT, body)) => body.to_vec(),
+            // A tally of no rows is 32 zeros.
+            Some((&FORMAT_WITHOUT_OBJECTS, body)) => [body, &[0; 32]].concat(),
+            _ => return Err(StoreError::Bug("the state has a format of a later version".to_owned())),
         };
-        let mirror: StateMirror = postcard::from_bytes(body)
+        let mirror: StateMirror = postcard::from_bytes(&body)
             .map_err(|error| StoreError::Bug(format!("the state does not decode: {error}")))?;
         Ok(Self {
             generation,
@@ -171,13 +199,14 @@ impl State {
             marks: Tally::from_bytes(&mirror.marks),
             listing: Tally::from_bytes(&mirror.listing),
             waiting: Tally::from_bytes(&mirror.waiting),
+            terms: Tally::from_bytes(&mirror.terms),
             counts: Counts::default(),
         })
     }
 }
 
 /// Strictly ascending order is part of the check: only then do lookups in the tree find every row that the scan counts.
-fn ascending<T: Ord + Copy>(last: &mut Option<T>, next: T) -> Result<(), StoreError> {
+pub fn ascending<T: Ord + Copy>(last: &mut Option<T>, next: T) -> Result<(), StoreError> {
     if last.replace(next).is_some_and(|last| last >= next) {
         return Err(StoreError::Altered("its rows are out of order".to_owned()));
     }

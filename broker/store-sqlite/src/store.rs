@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use broker_core::key::{KeyRecord, Material};
 use broker_core::name::{KeyName, KeyVersion, VaultName};
+use broker_core::object::{ObjectId, ObjectRecord, Term};
 use broker_core::port::{Change, CommitError, Later, Page, Standing, Store};
 use broker_core::refusal::{Failure, Refusal};
 use broker_core::secret::Secret;
@@ -19,6 +20,7 @@ use crate::backup;
 use crate::cache::{Found, Opened, RecordCache};
 use crate::file::{self, OpenFile};
 use crate::keyring::Keyring;
+use crate::object::{self, TermsCheck};
 use crate::read::{self, Readers};
 use crate::record::{Record, Setting};
 use crate::refuse::OpenError;
@@ -65,6 +67,7 @@ pub struct SqliteStore {
     published: Arc<Published>,
     readers: Option<Readers>,
     store_id: [u8; 16],
+    terms_check: TermsCheck,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -90,6 +93,7 @@ impl SqliteStore {
         let keyring = Arc::new(file.keyring);
         let published = Arc::new(Published::new(&file.state));
         let readers = Readers::start(path)?;
+        let terms_check = TermsCheck::start(path, Arc::clone(&keyring))?;
         let writer = Writer {
             connection: file.connection,
             keyring: Arc::clone(&keyring),
@@ -109,6 +113,7 @@ impl SqliteStore {
             published,
             readers: Some(readers),
             store_id: file.store_id,
+            terms_check,
             writer: Some(thread),
         })
     }
@@ -165,6 +170,12 @@ impl SqliteStore {
         self.keyring.purpose_secret(purpose)
     }
 
+    /// # Errors
+    /// `StoreUnavailable` once the rows by which objects are found were seen to be others than those that were written.
+    fn check_terms_stand(&self) -> Result<(), Failure> {
+        self.terms_check.stands()
+    }
+
     fn readers(&self) -> Result<&Readers, Failure> {
         self.readers.as_ref().ok_or_else(|| Failure::caused(Refusal::StoreUnavailable, "the store is closed"))
     }
@@ -199,6 +210,10 @@ impl SqliteStore {
     }
 }
 
+fn misplaced(what: &str) -> Failure {
+    Failure::internal(format!("the place of {what} in the cache holds something else"))
+}
+
 impl Store for SqliteStore {
     fn standing(&self) -> Later<'_, Result<Standing, Failure>> {
         Box::pin(async move {
@@ -222,7 +237,7 @@ impl Store for SqliteStore {
         let id = self.keyring.key_id(vault, key);
         let key_of = |opened| match opened {
             Opened::Key(key) => Ok(key),
-            Opened::Material(_) => Err(Failure::internal("a key's place in the cache holds a material")),
+            Opened::Material(_) | Opened::Object(_) => Err(misplaced("a key")),
         };
         match self.cache.get(&id) {
             Some(opened) => Box::pin(ready(key_of(opened).map(Some))),
@@ -243,7 +258,7 @@ impl Store for SqliteStore {
         let id = self.keyring.material_id(vault, key, version);
         let material_of = |opened| match opened {
             Opened::Material(material) => Ok(material),
-            Opened::Key(_) => Err(Failure::internal("a material's place in the cache holds a key")),
+            Opened::Key(_) | Opened::Object(_) => Err(misplaced("a material")),
         };
         match self.cache.get(&id) {
             Some(opened) => Box::pin(ready(material_of(opened))),
@@ -285,6 +300,65 @@ impl Store for SqliteStore {
             let read =
                 move |connection: &rusqlite::Connection| read::due::<KeyRecord>(connection, &keyring, until_s, most);
             Ok(self.readers()?.read(read).await?.into_iter().map(Arc::new).collect())
+        })
+    }
+
+    fn object<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        id: ObjectId,
+    ) -> Later<'a, Result<Option<Arc<ObjectRecord>>, Failure>> {
+        let id = self.keyring.object_id(vault, id);
+        let object_of = |opened| match opened {
+            Opened::Object(object) => Ok(object),
+            Opened::Key(_) | Opened::Material(_) => Err(misplaced("an object")),
+        };
+        match self.cache.get(&id) {
+            Some(opened) => Box::pin(ready(object_of(opened).map(Some))),
+            None => Box::pin(async move {
+                self.load::<ObjectRecord>(Kind::Object, id, Opened::Object).await?.map(object_of).transpose()
+            }),
+        }
+    }
+
+    fn objects<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        terms: &'a [Term],
+        before: Option<u64>,
+        most: usize,
+    ) -> Later<'a, Result<Page<Arc<ObjectRecord>>, Failure>> {
+        Box::pin(async move {
+            self.check_terms_stand()?;
+            let keyring = Arc::clone(&self.keyring);
+            let asked = object::Asked {
+                terms: object::ids_of(vault, terms, &keyring),
+                before: before.and_then(|before| i64::try_from(before).ok()),
+                most,
+            };
+            let read = move |connection: &rusqlite::Connection| object::find(connection, &keyring, &asked);
+            let found = self.readers()?.read(read).await?;
+            found.ok_or_else(|| {
+                Failure::bad_request(
+                    "too many objects are some of what was asked for; ask for something more particular",
+                )
+            })
+        })
+    }
+
+    fn count_objects<'a>(&'a self, vault: &'a VaultName, term: &'a Term) -> Later<'a, Result<u64, Failure>> {
+        Box::pin(async move {
+            self.check_terms_stand()?;
+            let id = self.keyring.term_id(vault, Some(term));
+            self.readers()?.read(move |connection| object::count(connection, id)).await
+        })
+    }
+
+    fn objects_due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<ObjectRecord>>, Failure>> {
+        Box::pin(async move {
+            let keyring = Arc::clone(&self.keyring);
+            let read = move |connection: &rusqlite::Connection| object::due(connection, &keyring, until_s, most);
+            self.readers()?.read(read).await
         })
     }
 

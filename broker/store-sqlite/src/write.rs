@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::{Opened, RecordCache};
 use crate::keyring::Keyring;
+use crate::object::{self, TermId};
 use crate::record::{Record, Setting};
 use crate::refuse::StoreError;
 use crate::row::{Kind, Mark, RecordId};
@@ -56,6 +57,8 @@ pub struct Write {
     rule: Rule,
     due: Option<i64>,
     body: Vec<u8>,
+    /// What an object is found by.
+    terms: Vec<TermId>,
     shown: Shown,
 }
 
@@ -82,7 +85,8 @@ impl Write {
     }
 
     const fn unlisted(kind: Kind, id: RecordId, rule: Rule, body: Vec<u8>) -> Self {
-        Self { kind, id, parent: RecordId::NONE, live: true, rule, due: None, body, shown: Shown::Nothing }
+        let (parent, live, due) = (RecordId::NONE, true, None);
+        Self { kind, id, parent, live, rule, due, body, terms: Vec::new(), shown: Shown::Nothing }
     }
 
     /// The write of the change's own record.
@@ -107,6 +111,7 @@ impl Write {
                 rule: Rule::Follow { revision: key.revision },
                 due: key.next_due().map(|(due_s, _)| due_s),
                 body: key.encode()?,
+                terms: Vec::new(),
                 shown: Shown::Record(Opened::Key(Arc::clone(key))),
             },
             Change::PutMaterial { vault, key, version, material } => Self {
@@ -117,7 +122,19 @@ impl Write {
                 rule: Rule::Once,
                 due: None,
                 body: material.encode()?,
+                terms: Vec::new(),
                 shown: Shown::Record(Opened::Material(Arc::clone(material))),
+            },
+            Change::PutObject(object) => Self {
+                kind: Kind::Object,
+                id: keyring.object_id(&object.vault, object.id),
+                parent: keyring.vault_id(&object.vault),
+                live: !object.life.state.is_destroyed(),
+                rule: Rule::Follow { revision: object.revision },
+                due: object.next_due_s(),
+                body: object.encode()?,
+                terms: object::terms_of(object, keyring),
+                shown: Shown::Record(Opened::Object(Arc::clone(object))),
             },
             Change::PutPin(pin) => unlisted(Kind::Pin, keyring.pin_id(&pin.name), Rule::Replace, pin.encode()?),
             Change::PutSetting { name, value } => {
@@ -306,6 +323,9 @@ fn put(
         stamp: keyring.stamp()?,
         due: write.due,
     };
+    if mark.kind == Kind::Object {
+        object::put_terms(connection, keyring, state, (stored, &mark), &write.terms)?;
+    }
     if let Some(stored) = stored {
         state.forget(keyring, stored);
     }

@@ -64,6 +64,7 @@ impl Bench {
             chance: Arc::new(SeededChance::new(1)),
             clock: clock.clone(),
             limits,
+            object_crypto: Arc::new(broker_crypto::object::port::HostCrypto),
             store: store.clone(),
         };
         let broker = Arc::new(run(Broker::open(parts)).unwrap());

@@ -8,6 +8,7 @@ mod chance;
 mod clock;
 mod gate;
 mod name;
+pub mod object_questions;
 mod run;
 mod store;
 pub mod store_questions;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use broker_core::grant::{Grant, GrantId};
 use broker_core::key::{KeyRecord, KeyState, Material};
 use broker_core::name::{AnchorName, KeyName, KeyVersion, VaultName};
+use broker_core::object::{ObjectId, ObjectRecord, Term};
 use broker_core::port::{Change, CommitError, Later, Page, Standing, Store};
 use broker_core::refusal::{Failure, Refusal};
 use broker_core::vault::{Pin, Vault};
@@ -58,6 +59,7 @@ struct Kept {
     /// Each with its place in listings: the order in which keys were first made.
     keys: BTreeMap<(VaultName, KeyName), (u64, Arc<KeyRecord>)>,
     materials: BTreeMap<(VaultName, KeyName, KeyVersion), Arc<Material>>,
+    objects: BTreeMap<(VaultName, ObjectId), (u64, Arc<ObjectRecord>)>,
     places: u64,
     commits: usize,
     /// Counted as `commits` is.
@@ -150,6 +152,21 @@ impl Kept {
                     return Err(CommitError::Failed(Failure::internal("material is written once")));
                 }
             }
+            Change::PutObject(record) => {
+                let id = (record.vault.clone(), record.id);
+                let before = self.objects.get(&id).map(|(place, kept)| (*place, kept.revision));
+                if record.revision != before.map_or(0, |(_, revision)| revision) + 1 {
+                    return Err(CommitError::Stale);
+                }
+                let place = before.map_or_else(
+                    || {
+                        self.places += 1;
+                        self.places
+                    },
+                    |(place, _)| place,
+                );
+                self.objects.insert(id, (place, record));
+            }
             Change::PutPin(pin) => drop(self.pins.insert(pin.name.clone(), pin)),
             Change::PutSetting { name, value } => {
                 if name.len() > SETTING_NAME_BYTES_MAX || value.len() > SETTING_BYTES_MAX {
@@ -230,6 +247,69 @@ impl Store for MemoryStore {
                 .keys
                 .values()
                 .filter_map(|(place, record)| Some((record.next_due()?.0, *place, Arc::clone(record))))
+                .filter(|(due_s, ..)| *due_s <= until_s)
+                .collect();
+            rows.sort_by_key(|(due_s, place, _)| (*due_s, *place));
+            rows.truncate(most);
+            Ok(rows.into_iter().map(|(_, _, record)| record).collect())
+        })
+    }
+
+    fn object<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        id: ObjectId,
+    ) -> Later<'a, Result<Option<Arc<ObjectRecord>>, Failure>> {
+        Box::pin(async move {
+            self.read_gate.pass().await;
+            Ok(self.look()?.objects.get(&(vault.clone(), id)).map(|(_, record)| Arc::clone(record)))
+        })
+    }
+
+    fn objects<'a>(
+        &'a self,
+        vault: &'a VaultName,
+        terms: &'a [Term],
+        before: Option<u64>,
+        most: usize,
+    ) -> Later<'a, Result<Page<Arc<ObjectRecord>>, Failure>> {
+        Box::pin(async move {
+            let has_all = |record: &ObjectRecord| {
+                let has = record.terms();
+                terms.iter().all(|term| has.contains(term))
+            };
+            let mut rows: Vec<_> = self
+                .look()?
+                .objects
+                .values()
+                .filter(|(place, record)| {
+                    record.vault == *vault && before.is_none_or(|before| *place < before) && has_all(record)
+                })
+                .cloned()
+                .collect();
+            rows.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+            let more = rows.len() > most;
+            rows.truncate(most);
+            let next = rows.last().filter(|_| more).map(|(place, _)| *place);
+            Ok(Page { items: rows.into_iter().map(|(_, record)| record).collect(), next })
+        })
+    }
+
+    fn count_objects<'a>(&'a self, vault: &'a VaultName, term: &'a Term) -> Later<'a, Result<u64, Failure>> {
+        Box::pin(async move {
+            let kept = self.look()?;
+            let has = |record: &&ObjectRecord| record.vault == *vault && record.terms().contains(term);
+            Ok(kept.objects.values().map(|(_, record)| &**record).filter(has).count() as u64)
+        })
+    }
+
+    fn objects_due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<ObjectRecord>>, Failure>> {
+        Box::pin(async move {
+            let mut rows: Vec<_> = self
+                .look()?
+                .objects
+                .values()
+                .filter_map(|(place, record)| Some((record.next_due_s()?, *place, Arc::clone(record))))
                 .filter(|(due_s, ..)| *due_s <= until_s)
                 .collect();
             rows.sort_by_key(|(due_s, place, _)| (*due_s, *place));

@@ -13,6 +13,7 @@ use broker_core::refusal::Refusal;
 use broker_core::rotation::{LifetimeAction, Period, RotationPolicy, Trigger};
 use broker_core::vault::{Pin, Vault};
 
+use crate::object_questions;
 use crate::{anchor_name, backend_name, key_name, principal, run, vault_name};
 
 /// A question by its name; the name is the claim.
@@ -20,6 +21,10 @@ pub type Question = (&'static str, fn(Arc<dyn Store>));
 
 /// All of them.
 pub const QUESTIONS: &[Question] = &[
+    ("an_object_is_found_by_all_of_its_terms", object_questions::an_object_is_found_by_all_of_its_terms),
+    ("an_object_waits_until_its_date", object_questions::an_object_waits_until_its_date),
+    ("objects_are_kept_as_they_were_written", object_questions::objects_are_kept_as_they_were_written),
+    ("objects_page_from_the_newest_on", object_questions::objects_page_from_the_newest_on),
     ("a_backup_opens_as_it_was_sealed_and_nothing_else_opens", a_backup_opens_as_it_was_sealed),
     ("a_commit_is_seen_whole_by_the_next_read", a_commit_is_seen_whole_by_the_next_read),
     ("a_commit_with_one_stale_change_changes_nothing", a_commit_with_one_stale_change_changes_nothing),

@@ -17,7 +17,7 @@ use crate::vault::Vault;
 use crate::verb::{self, Operation};
 
 /// How often a change is tried again when others change the same key at the same time.
-const STALE_TRIES_MAX: usize = 16;
+pub(super) const STALE_TRIES_MAX: usize = 16;
 
 /// What `create` asks for.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Broker;
 use crate::entry::{Asker, Decision, Entry, Phase};
 use crate::grant::{Permit, Scope};
-use crate::name::{BackendName, KeyVersion};
+use crate::name::{BackendName, KeyVersion, Principal};
 use crate::port::AuditUnavailable;
 use crate::refusal::{Failure, Refusal};
 use crate::turn::{Ending, Turn};
@@ -35,12 +35,23 @@ impl Deed<'_> {
     /// Leave to do the deed, or the refusal that names what is missing.
     pub fn permit<V: Verb>(&self) -> Result<Permit<V>, Failure> {
         debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
+        Ok(self.proven()?.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?)
+    }
+
+    /// Leave to do the deed on an object of this owner's.
+    pub fn permit_on_object<V: Verb>(&self, owner: &Principal) -> Result<Permit<V>, Failure> {
+        debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
+        let policy = &self.proven()?.policy;
+        Ok(policy.permit_on_object(&self.asker.principal, self.scope.clone(), owner, self.now_s)?)
+    }
+
+    fn proven(&self) -> Result<&Arc<Turn>, Failure> {
         let turn = self.turn()?;
         // After the turn was taken: whoever ends the proof first and then waits for older turns misses no request.
         if self.asker.proof.as_ref().is_some_and(|proof| !proof.holds()) {
             return Err(Refusal::IdentityEnded { principal: self.asker.principal.clone() }.into());
         }
-        Ok(turn.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?)
+        Ok(turn)
     }
 }
 

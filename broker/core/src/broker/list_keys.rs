@@ -54,7 +54,9 @@ impl Broker {
             key: record.name.clone(),
             version: record.latest().clone(),
         };
-        Ok(Page { items: page.items.into_iter().map(summary).collect(), next: page.next })
+        // The broker's own keys are nobody's to see.
+        let keys = page.items.into_iter().filter(|record| !record.name.is_reserved());
+        Ok(Page { items: keys.map(summary).collect(), next: page.next })
     }
 
     /// The versions of a key, newest first; the marker is how many came before.

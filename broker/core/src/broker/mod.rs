@@ -12,6 +12,7 @@ mod get_key;
 mod grants;
 mod import_key;
 mod list_keys;
+mod object;
 mod pins;
 mod random_bytes;
 mod rotate_key;
@@ -36,6 +37,11 @@ pub use doctor::Finding;
 pub use get_key::KeyView;
 pub use grants::NewGrant;
 pub use list_keys::KeySummary;
+pub use object::{
+    CreateObject, CreateObjectPair, DecryptWithObject, DeriveObject, Edit, EncryptWithObject, LOCATED_MAX,
+    LocateObjects, NewObject, ObjectView, REWRAPPED_MAX, RegisterObject, RekeyObject, RevealedObject, Rewrapped,
+    SignWithObject, VerifyWithObject,
+};
 pub use random_bytes::RANDOM_BYTES_MAX;
 pub use sign::{Sign, Signed};
 pub use system::{Task, task_asker};
@@ -45,6 +51,7 @@ pub use wrap_key::{WrapKey, WrappedKey};
 
 use crate::grant::Policy;
 use crate::name::{BackendName, VaultName};
+use crate::object_crypto::ObjectCrypto;
 use crate::port::{AuditLog, Backend, Chance, Clock, Store};
 use crate::refusal::{Failure, Refusal};
 use crate::turn::{Ruling, Turn, Turns};
@@ -82,6 +89,7 @@ pub struct Parts {
     pub chance: Arc<dyn Chance>,
     pub clock: Arc<dyn Clock>,
     pub limits: Limits,
+    pub object_crypto: Arc<dyn ObjectCrypto>,
     pub store: Arc<dyn Store>,
 }
 
@@ -92,12 +100,15 @@ pub struct Broker {
     chance: Arc<dyn Chance>,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    object_crypto: Arc<dyn ObjectCrypto>,
     store: Arc<dyn Store>,
     turns: Turns,
     /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
     /// for older requests to end, since one of them may be waiting here.
     desk: async_lock::Mutex<()>,
     graves: delete_key::Graves,
+    /// A vault's KEK is made once.
+    kek_desk: async_lock::Mutex<()>,
     on_pins: OnceLock<OnPins>,
 }
 
@@ -119,10 +130,12 @@ impl Broker {
             chance: parts.chance,
             clock: parts.clock,
             limits: parts.limits,
+            object_crypto: parts.object_crypto,
             store: parts.store,
             turns: Turns::new(ruling),
             desk: async_lock::Mutex::new(()),
             graves: delete_key::Graves::default(),
+            kek_desk: async_lock::Mutex::new(()),
             on_pins: OnceLock::new(),
         })
     }

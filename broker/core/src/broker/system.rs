@@ -9,6 +9,8 @@ use crate::permission::{Permission, PermissionSet};
 word_enum! {
     /// What the broker does by itself.
     Task {
+        /// Keeps managed objects under their vaults' KEKs, and carries their dates out.
+        Objects = "objects",
         /// Purges what was soft-deleted, when its time has come.
         Purge = "purge",
         /// Carries rotation policies out.
@@ -27,6 +29,13 @@ impl Task {
 
     const fn permissions(self) -> PermissionSet {
         match self {
+            Self::Objects => PermissionSet::of(&[
+                Permission::Create,
+                Permission::Rotate,
+                Permission::UnwrapKey,
+                Permission::Update,
+                Permission::WrapKey,
+            ]),
             Self::Purge => PermissionSet::of(&[Permission::Purge]),
             Self::Rotation => PermissionSet::of(&[Permission::Rotate]),
             Self::Upkeep => PermissionSet::of(&[Permission::VaultManage]),

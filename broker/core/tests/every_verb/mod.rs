@@ -1,5 +1,7 @@
 //! Every operation as one request on a prepared bench, so that what must hold for all of them is asked of all of them.
 
+mod objects;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,23 +19,33 @@ use broker_core::verb::{self, Operation};
 use broker_testkit::store_questions::policy;
 use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run, vault_name};
 
+pub use objects::Objects;
+
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 43] = [
+pub const EXPECTED: [(Operation, Permission, bool); 64] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
+    (Operation::ActivateObject, Permission::Update, true),
     (Operation::BackupKey, Permission::Backup, false),
     (Operation::CreateGrant, Permission::GrantWrite, true),
     (Operation::CreateKey, Permission::Create, true),
+    (Operation::CreateObject, Permission::Create, true),
     (Operation::CreatePin, Permission::VaultManage, true),
     (Operation::CreateVault, Permission::VaultManage, true),
     (Operation::Decrypt, Permission::Decrypt, false),
+    (Operation::DecryptWithObject, Permission::Decrypt, false),
     (Operation::DeleteKey, Permission::Delete, true),
+    (Operation::DeriveObject, Permission::ObjectDerive, true),
+    (Operation::DestroyObject, Permission::Purge, true),
     (Operation::Encrypt, Permission::Encrypt, false),
+    (Operation::EncryptWithObject, Permission::Encrypt, false),
     (Operation::Examine, Permission::GrantRead, false),
     (Operation::GetDeletedKey, Permission::Get, false),
     (Operation::GetKey, Permission::Get, false),
     (Operation::GetGrant, Permission::GrantRead, false),
     (Operation::GetRole, Permission::GrantRead, false),
+    (Operation::GetObject, Permission::Get, false),
     (Operation::GetRotationPolicy, Permission::GetRotationPolicy, false),
+    (Operation::HashData, Permission::Rng, false),
     (Operation::ImportKey, Permission::Import, true),
     (Operation::ListDeletedKeys, Permission::List, false),
     (Operation::ListGrants, Permission::GrantRead, false),
@@ -43,23 +55,36 @@ pub const EXPECTED: [(Operation, Permission, bool); 43] = [
     (Operation::ListVaults, Permission::VaultManage, false),
     (Operation::ListVersions, Permission::List, false),
     (Operation::LoadBackend, Permission::VaultManage, true),
+    (Operation::LocateObjects, Permission::List, false),
     (Operation::LockKey, Permission::VaultManage, true),
+    (Operation::MacVerifyWithObject, Permission::Verify, false),
+    (Operation::MacWithObject, Permission::Sign, false),
     (Operation::NotifyKey, Permission::Rotate, true),
     (Operation::PurgeKey, Permission::Purge, true),
     (Operation::RandomBytes, Permission::Rng, false),
     (Operation::RecoverKey, Permission::Recover, true),
+    (Operation::RegisterObject, Permission::Import, true),
+    (Operation::RekeyObject, Permission::Rotate, true),
     (Operation::ReleaseKey, Permission::Release, false),
     (Operation::ReloadTrust, Permission::VaultManage, true),
     (Operation::RemoveGrant, Permission::GrantWrite, true),
     (Operation::RemovePin, Permission::VaultManage, true),
     (Operation::RestoreKey, Permission::Restore, true),
+    (Operation::RevealObject, Permission::ObjectReveal, false),
+    (Operation::RevokeObject, Permission::Update, true),
+    (Operation::RewrapObjects, Permission::Rotate, true),
+    (Operation::RotateKek, Permission::Rotate, true),
     (Operation::RotateKey, Permission::Rotate, true),
     (Operation::SetRotationPolicy, Permission::SetRotationPolicy, true),
+    (Operation::SettleObjects, Permission::Update, true),
     (Operation::Sign, Permission::Sign, false),
+    (Operation::SignWithObject, Permission::Sign, false),
     (Operation::UnwrapKey, Permission::UnwrapKey, false),
     (Operation::UpdateKey, Permission::Update, true),
+    (Operation::UpdateObject, Permission::Update, true),
     (Operation::UpdateVault, Permission::VaultManage, true),
     (Operation::Verify, Permission::Verify, false),
+    (Operation::VerifyWithObject, Permission::Verify, false),
     (Operation::WrapKey, Permission::WrapKey, false),
     (Operation::WriteRole, Permission::GrantWrite, false),
 ];
@@ -73,6 +98,8 @@ pub struct Target {
     pub wrapped: Vec<u8>,
     /// Of a key that is there no more.
     pub backup: Vec<u8>,
+    /// Managed objects of the administrator's.
+    pub objects: Objects,
     /// How often the clock was accepted, or an act of upkeep was carried out.
     pub accepted: Arc<AtomicUsize>,
 }
@@ -93,8 +120,9 @@ impl Target {
             run(bench.broker.delete_key(&admin, bench.vault(), key_name(key))).unwrap();
         }
         run(bench.broker.purge_key(&admin, bench.vault(), key_name("gone"))).unwrap();
+        let objects = Objects::prepared(bench);
         let grant = bench.give("corp/dns:other", &[Permission::Get], Scope::Broker).id;
-        Self { vault, key: key_name("k"), grant, wrapped, backup, accepted: Arc::default() }
+        Self { vault, key: key_name("k"), grant, wrapped, backup, objects, accepted: Arc::default() }
     }
 }
 
@@ -172,6 +200,7 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Operation::SetRotationPolicy => broker.set_rotation_policy(asker, vault, key, policy()).await.map(drop),
         Operation::Sign => broker.sign(asker, a_sign(on)).await.map(drop),
         Operation::Verify => broker.verify(asker, a_sign(on), vec![0; 256]).await.map(drop),
+        operation => objects::ask(operation, bench, on, asker).await,
     }
 }
 

@@ -56,7 +56,7 @@ async fn a_store_with_other_rows_than_were_written_does_not_open() {
         ("a row moved to another id", format!("UPDATE mark SET id = x'00112233445566778899aabbccddeeff' WHERE seq = {KEY_A}")),
         ("a row moved to another vault", format!("UPDATE mark SET parent = x'00112233445566778899aabbccddeeff' WHERE seq = {KEY_A}")),
         ("a row made another kind", "UPDATE mark SET kind = 4 WHERE kind = 3".to_owned()),
-        ("a row of no kind", "UPDATE mark SET kind = 7 WHERE kind = 3".to_owned()),
+        ("a row of no kind", "UPDATE mark SET kind = 99 WHERE kind = 3".to_owned()),
         ("a key marked deleted", format!("UPDATE mark SET live = 0 WHERE seq = {KEY_A}")),
         ("a key neither live nor deleted", format!("UPDATE mark SET live = 2 WHERE seq = {KEY_A}")),
         ("a revision lowered", format!("UPDATE mark SET revision = 1 WHERE seq = {KEY_A}")),
