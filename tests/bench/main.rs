@@ -2,13 +2,14 @@
 //!
 //! CPU first: what the broker's process used for an operation (from /proc), over what the same operation costs alone in
 //! this process. Writes `bench.md` and `bench.json` into the folder named on the command line, and fails when a goal is
-//! missed by more than the noise that was measured.
+//! missed by more than the noise that was measured. `--only NAME --connections N --seconds S` narrows it, for a profiler.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)] // a tool for developers
 
 mod bare;
 mod load;
 mod report;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use broker_core::algorithm::{KeySpec, WrapAlgorithm};
@@ -93,24 +94,59 @@ const SCENARIOS: [Scenario; 6] = [
     },
 ];
 
+/// What is measured, for how long.
+struct Plan {
+    folder: PathBuf,
+    only: Option<String>,
+    connections: Vec<usize>,
+    each: Duration,
+}
+
+impl Plan {
+    const USAGE: &str = "usage: keybroker-bench FOLDER [--only NAME] [--connections N] [--seconds S]";
+
+    fn from_arguments() -> Self {
+        let mut arguments = std::env::args().skip(1);
+        let folder = arguments.next().expect(Self::USAGE).into();
+        let mut plan =
+            Self { folder, only: None, connections: CONNECTIONS.to_vec(), each: Duration::from_secs(SECONDS) };
+        while let (Some(flag), Some(value)) = (arguments.next(), arguments.next()) {
+            match flag.as_str() {
+                "--only" => plan.only = Some(value),
+                "--connections" => plan.connections = vec![value.parse().expect(Self::USAGE)],
+                "--seconds" => plan.each = Duration::from_secs(value.parse().expect(Self::USAGE)),
+                _ => panic!("{}", Self::USAGE),
+            }
+        }
+        plan
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == name)
+    }
+}
+
 fn main() {
-    let folder = std::env::args().nth(1).expect("usage: keybroker-bench FOLDER");
+    let plan = Plan::from_arguments();
     let mut report = Report::begin();
     let broker = Setup::new().start();
-    for scenario in &SCENARIOS {
-        measure(&broker, scenario, &mut report);
+    for scenario in SCENARIOS.iter().filter(|scenario| plan.has(scenario.name)) {
+        measure(&broker, scenario, &plan, &mut report);
+    }
+    if plan.only.is_some() {
+        return;
     }
     report.handshakes(load::handshakes(&broker, Duration::from_secs(SECONDS)));
     drop(broker);
     report.start_up(load::start_up(RUNS));
-    let missed = report.write(std::path::Path::new(&folder));
+    let missed = report.write(&plan.folder);
     if missed > 0 {
-        eprintln!("bench: {missed} goals missed; see {folder}/bench.md");
+        eprintln!("bench: {missed} goals missed; see {}/bench.md", plan.folder.display());
         std::process::exit(1);
     }
 }
 
-fn measure(broker: &keybroker_tests::Broker, scenario: &Scenario, report: &mut Report) {
+fn measure(broker: &keybroker_tests::Broker, scenario: &Scenario, plan: &Plan, report: &mut Report) {
     let name = format!("bench-{}-{}", scenario.spec, if scenario.unwrap { "unwrap" } else { "wrap" });
     let admin = broker.admin();
     let secret = [7; 32];
@@ -120,15 +156,15 @@ fn measure(broker: &keybroker_tests::Broker, scenario: &Scenario, report: &mut R
     let (verb, value) = if scenario.unwrap { ("unwrapkey", wrapped) } else { ("wrapkey", secret.to_vec()) };
     let request = load::request(&format!("{path}/{verb}"), &json!({ "alg": algorithm, "value": b64(&value) }));
     // In turn, so that a machine whose speed drifts drifts for both.
-    let (mut bare, mut loads) = (Vec::new(), vec![Vec::new(); CONNECTIONS.len()]);
+    let (mut bare, mut loads) = (Vec::new(), vec![Vec::new(); plan.connections.len()]);
     for _ in 0..RUNS {
         bare.push(bare::us_per_operation(scenario.spec, scenario.algorithm, scenario.unwrap, Duration::from_secs(1)));
-        for (at, connections) in CONNECTIONS.iter().enumerate() {
+        for (at, connections) in plan.connections.iter().enumerate() {
             let load = Load { broker, request: &request, connections: *connections };
-            loads[at].push(load.run(Duration::from_secs(SECONDS)));
+            loads[at].push(load.run(plan.each));
         }
     }
-    for (connections, runs) in CONNECTIONS.iter().zip(loads) {
+    for (connections, runs) in plan.connections.iter().zip(loads) {
         let runs: Vec<Measured> = runs;
         report.row(Row::of(scenario.name, *connections, &bare, &runs, goal_at(scenario.goal, *connections)));
     }
