@@ -39,6 +39,7 @@ pub fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
         .max_memory_size(limits.memory_bytes_max)
         .table_elements(limits.table_elements_max)
         .linear_memory_keep_resident(RESIDENT_BYTES)
+        .table_keep_resident(RESIDENT_BYTES)
         .decommit_batch_size(DECOMMIT_BATCH);
     let mut config = Config::new();
     config

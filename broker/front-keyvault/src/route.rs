@@ -229,7 +229,9 @@ impl Target {
 pub(crate) fn find(method: &Method, path: &str) -> Result<Target, Problem> {
     check_canonical(path)?;
     let mut allowed = Vec::new();
-    for route in ROUTES {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    // Most rows end in another word, which is seen at a glance.
+    for route in ROUTES.iter().filter(|route| route.pattern.ends_with('}') || route.pattern.ends_with(last)) {
         let Some(captured) = capture(route.pattern, path) else { continue };
         if route.method != *method {
             allowed.push(route.method.as_str());

@@ -13,10 +13,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls_pki_types::UnixTime;
-use tokio::task::JoinHandle;
 
 use crate::assemble::request_id;
 use crate::config::Bounds;
+use crate::deed::{Deed, Panicked};
 use crate::front::{Answered, Caller, HttpFront, Trouble};
 use crate::listen::{self, Known};
 use crate::metric::{Metrics, seconds, stage};
@@ -111,8 +111,8 @@ impl<F: HttpFront> Serving<F> {
             Err(trouble) => return self.out(self.front.refuse(id, &head, &trouble), Instant::now()),
         };
         let began = Instant::now();
-        // Detached: a caller who hangs up drops this future, and the deed goes on to its end and its audit entry.
-        let deed = tokio::spawn({
+        // A caller who hangs up drops this future, and the deed goes on to its end and its audit entry.
+        let deed = Deed::begin({
             let (front, under_way) = (Arc::clone(&self.front), UnderWay::begin(&self.metrics));
             let request = Request::from_parts(head.clone(), body);
             stage::measured(async move {
@@ -171,12 +171,12 @@ impl<F: HttpFront> Serving<F> {
 }
 
 /// A deed's answer, unless it panics or the caller's patience ends first: then the deed goes on by itself.
-async fn in_time(most: Option<Duration>, deed: JoinHandle<Answered>) -> Result<Answered, Trouble> {
+async fn in_time(most: Option<Duration>, deed: Deed) -> Result<Answered, Trouble> {
     let ended = match most {
         None => deed.await,
         Some(most) => tokio::time::timeout(most, deed).await.map_err(|_late| Trouble::Late)?,
     };
-    ended.map_err(|_panicked| Trouble::Bug)
+    ended.map_err(|Panicked| Trouble::Bug)
 }
 
 /// Counts a deed for as long as it is under way, also when nobody waits for it any more.

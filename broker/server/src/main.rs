@@ -6,6 +6,7 @@ mod assemble;
 mod audit;
 mod cli;
 mod config;
+mod deed;
 mod front;
 mod http;
 mod layer;

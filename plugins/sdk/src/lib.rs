@@ -1,5 +1,6 @@
 //! The backend contract for guests written in Rust, with the ordinary way to serve it; never sees a secret byte.
-// The generated bindings cross the border to the host with raw pointers; nothing written by hand here does.
+// The generated bindings cross the border to the host with raw pointers, and an allocator is unsafe by nature; nothing else
+// here is.
 #![allow(unsafe_code)]
 
 wit_bindgen::generate!({
@@ -10,7 +11,11 @@ wit_bindgen::generate!({
     default_bindings_module: "keybroker_sdk",
 });
 
+mod arena;
 pub mod handles;
+
+#[global_allocator]
+static ARENA: arena::Arena = arena::Arena::new();
 
 pub use exports::keybroker::backend::keys::{Description, Generated, Guest};
 pub use keybroker::backend::{
