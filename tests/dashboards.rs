@@ -16,9 +16,15 @@ use serde_json::Value;
 /// What Grafana fills in, and what it is here: Prometheus scrapes each second.
 const VARIABLES: [(&str, &str); 3] = [("$__rate_interval", "15s"), ("$instance", ".*"), ("$backend", ".*")];
 
-/// What is there only where sinks of the audit, or a web hook, are configured; their panels show 0 without.
-const CONFIGURED: [&str; 3] =
-    ["keybroker_audit_sink_entries_total", "keybroker_audit_sink_waiting_entries", "keybroker_webhook_notices_total"];
+/// What is there only where sinks of the audit, a web hook or an HSM are configured; their panels show 0 without.
+const CONFIGURED: [&str; 6] = [
+    "keybroker_audit_sink_entries_total",
+    "keybroker_audit_sink_waiting_entries",
+    "keybroker_hsm_events_total",
+    "keybroker_hsm_sessions",
+    "keybroker_hsm_token_serving",
+    "keybroker_webhook_notices_total",
+];
 
 const SECRET: [u8; 32] = [0x5E; 32];
 
