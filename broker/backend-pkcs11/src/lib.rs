@@ -18,5 +18,5 @@ mod worker;
 
 pub use backend::{OpenError, Pkcs11Backend};
 pub use counters::{Counters, Counts, TokenHealth, TokenState};
-pub use spec::{Limits, PinSource, PkcsSpec, TokenName, TokenSpec, WorkerCommand};
+pub use spec::{Limits, PinSource, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand};
 pub use worker::run as run_worker;

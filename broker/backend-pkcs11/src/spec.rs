@@ -35,8 +35,19 @@ pub struct TokenSpec {
     pub pin: PinSource,
     /// Sessions, each on a thread of its own: 1 to [`SESSIONS_MAX`].
     pub sessions: u8,
+    pub sandbox: Sandbox,
     /// The whole environment of the worker, but for the PIN's variable: what the module reads and nothing else.
     pub environment: Vec<(OsString, OsString)>,
+}
+
+/// What the worker is kept from by the system, beyond core dumps, debuggers, new privileges and strangers' descriptors,
+/// which it never has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Nothing more: for a module that starts a program of its vendor.
+    None,
+    /// It starts no program and looks into no other process; it mounts, loads and traces nothing.
+    Seccomp,
 }
 
 /// Which of a module's tokens.

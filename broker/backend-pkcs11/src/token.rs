@@ -51,6 +51,7 @@ impl Token {
             module: spec.module.clone(),
             token: spec.token.clone(),
             pin: spec.pin.clone(),
+            sandbox: spec.sandbox,
             sessions: spec.sessions,
             lock_file: backend.lock_dir.join(lock_name(&spec)),
             raw_rsa: backend.raw_rsa,

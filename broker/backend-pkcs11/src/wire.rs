@@ -46,6 +46,7 @@ mod tests {
                 module: "/usr/lib/module.so".into(),
                 token,
                 pin,
+                sandbox: crate::spec::Sandbox::Seccomp,
                 sessions: 8,
                 lock_file: "/run/lock/x".into(),
                 raw_rsa: true,

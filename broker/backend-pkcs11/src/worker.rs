@@ -10,6 +10,7 @@ mod io;
 mod keys;
 mod login;
 mod session;
+mod sweep;
 mod template;
 mod verb;
 
@@ -20,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use crate::spec::Sandbox;
 use crate::wire::{Reply, Request, UNASKED, WhyRefused};
 use io::{Inlet, Outlet};
 use login::Token;
@@ -52,6 +54,13 @@ fn serve() -> Result<(), Ended> {
     let outlet = Arc::new(Outlet::new(socket.try_clone().map_err(|_| Ended)?));
     let inlet = Arc::new(Inlet::new(socket));
     let Some((call, Request::Begin(begin))) = inlet.next() else { return Err(Ended) };
+    if begin.sandbox == Sandbox::Seccomp
+        && let Err(error) = confine::deny_calls()
+    {
+        let cause = format!("seccomp: {error}; sandbox = \"none\" does without");
+        let _ = outlet.say(call, &Reply::refused(WhyRefused::Module, cause));
+        return Err(Ended);
+    }
     let sessions = begin.sessions;
     let login_max = Duration::from_millis(begin.login_ms_max);
     let (token, facts) = match Token::open(*begin, Arc::clone(&outlet)) {
@@ -77,6 +86,9 @@ fn serve() -> Result<(), Ended> {
     }
     drop(ended);
     outlet.say(call, &Reply::Ready(facts)).map_err(|_| Ended)?;
+    let sweeper = Arc::clone(&token);
+    // Without it, each key is looked for when it is first used.
+    let _no_thread = std::thread::Builder::new().name("sweep".into()).spawn(move || sweep::sweep(&sweeper));
     let all_ended = wait_for_all(&ends, sessions, &inlet);
     leave(&token, all_ended, login_max)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use broker_backend_pkcs11::{PinSource, PkcsSpec, TokenName, TokenSpec, WorkerCommand};
+use broker_backend_pkcs11::{PinSource, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand};
 use broker_core::broker::Limits;
 use broker_core::name::{AnchorName, BackendName, Principal, RESERVED_ANCHORS, VaultName};
 use broker_front_ekm::{PathPrefix, ProxyNames};
@@ -239,7 +239,11 @@ fn token_of(raw: raw::Token, folder: &Path) -> Result<TokenSpec> {
         _ => bail!("a token's PIN comes from pin-file or from pin-env, one of them"),
     };
     let environment = raw.environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Ok(TokenSpec { module: folder.join(raw.module), token, pin, sessions: raw.sessions, environment })
+    let sandbox = match raw.sandbox {
+        raw::Sandbox::None => Sandbox::None,
+        raw::Sandbox::Seccomp => Sandbox::Seccomp,
+    };
+    Ok(TokenSpec { module: folder.join(raw.module), token, pin, sandbox, sessions: raw.sessions, environment })
 }
 
 fn client_cas(raw: Vec<raw::ClientCa>, folder: &Path) -> Result<Vec<CaFiles>> {

@@ -22,6 +22,8 @@ pub enum Fault {
     CrashAfter,
     /// The same, with the private half of a new pair destroyed.
     CrashHalf,
+    /// It starts a program; the process aborts if it may.
+    Exec,
     /// It never returns.
     Hang,
     /// It takes so much longer.
@@ -36,6 +38,7 @@ impl Fault {
             "crash-half" => Self::CrashHalf,
             "device-error" => Self::Answer(CKR_DEVICE_ERROR),
             "device-removed" => Self::Answer(CKR_DEVICE_REMOVED),
+            "exec" => Self::Exec,
             "general-error" => Self::Answer(CKR_GENERAL_ERROR),
             "hang" => Self::Hang,
             "session-handle-invalid" => Self::Answer(CKR_SESSION_HANDLE_INVALID),
@@ -84,6 +87,14 @@ fn take(text: &str, function: &str) -> Option<(Fault, String)> {
         }
     }
     taken.map(|fault| (fault, rest))
+}
+
+/// # Panics
+/// Never: it aborts where the program was started.
+pub fn exec() {
+    if std::process::Command::new("/bin/true").status().is_ok() {
+        std::process::abort();
+    }
 }
 
 pub fn hang() {

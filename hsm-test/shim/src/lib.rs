@@ -72,6 +72,7 @@ macro_rules! breakable {
                 match fault {
                     Some(Fault::Answer(code)) => return code,
                     Some(Fault::Crash) => std::process::abort(),
+                    Some(Fault::Exec) => control::exec(),
                     Some(Fault::Hang) => control::hang(),
                     Some(Fault::Slow(time)) => control::wait(time),
                     Some(Fault::CrashAfter | Fault::CrashHalf) | None => {}
@@ -130,6 +131,7 @@ unsafe extern "C" fn C_GenerateKeyPair(
     match fault {
         Some(Fault::Answer(code)) => return code,
         Some(Fault::Crash) => std::process::abort(),
+        Some(Fault::Exec) => control::exec(),
         Some(Fault::Hang) => control::hang(),
         Some(Fault::Slow(time)) => control::wait(time),
         Some(Fault::CrashAfter | Fault::CrashHalf) | None => {}

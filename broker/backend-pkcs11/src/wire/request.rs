@@ -9,7 +9,7 @@ use broker_core::secret::Secret;
 
 use super::FRAME_BYTES_MAX;
 use super::code::{Decoder, Encoder, WireError};
-use crate::spec::{PinSource, TokenName};
+use crate::spec::{PinSource, Sandbox, TokenName};
 
 const PATH_BYTES_MAX: usize = 4096;
 const TEXT_BYTES_MAX: usize = 256;
@@ -30,6 +30,7 @@ pub struct Begin {
     pub module: PathBuf,
     pub token: TokenName,
     pub pin: PinSource,
+    pub sandbox: Sandbox,
     pub sessions: u8,
     pub lock_file: PathBuf,
     pub raw_rsa: bool,
@@ -170,6 +171,7 @@ impl Begin {
                 frame.bytes(path.as_os_str().as_bytes());
             }
         }
+        frame.byte(u8::from(self.sandbox == Sandbox::Seccomp));
         frame.byte(self.sessions);
         frame.bytes(self.lock_file.as_os_str().as_bytes());
         frame.byte(u8::from(self.raw_rsa));
@@ -190,6 +192,7 @@ impl Begin {
                 1 => PinSource::File(path(fields)?),
                 _ => return Err(WireError::Invalid),
             },
+            sandbox: if fields.flag()? { Sandbox::Seccomp } else { Sandbox::None },
             sessions: fields.byte()?,
             lock_file: path(fields)?,
             raw_rsa: fields.flag()?,

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 /// Standard input (the socket), output and error (both /dev/null).
 const OWN: [RawFd; 3] = [0, 1, 2];
@@ -18,6 +19,53 @@ pub fn confine() -> io::Result<()> {
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     rustix::thread::set_no_new_privs(true)?;
     close_strangers()
+}
+
+/// What no PKCS#11 module needs, and whoever takes one over would like: other programs, other processes' memory, the
+/// kernel's own doors. All else stays allowed, for no two vendors' modules do the same.
+const DENIED: &[i64] = &[
+    libc::SYS_add_key,
+    libc::SYS_bpf,
+    libc::SYS_chroot,
+    libc::SYS_delete_module,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_finit_module,
+    libc::SYS_init_module,
+    libc::SYS_kcmp,
+    libc::SYS_kexec_load,
+    libc::SYS_mount,
+    libc::SYS_move_mount,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    libc::SYS_perf_event_open,
+    libc::SYS_personality,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_open,
+    libc::SYS_pivot_root,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_reboot,
+    libc::SYS_setns,
+    libc::SYS_swapon,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_userfaultfd,
+];
+
+/// Takes these calls from this thread and all that it starts: they fail with EPERM from now on.
+///
+/// # Errors
+/// The system has no seccomp, or not for this processor.
+pub fn deny_calls() -> io::Result<()> {
+    let rules = DENIED.iter().map(|call| (*call, Vec::new())).collect();
+    let processor = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+    let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, processor).map_err(io::Error::other)?;
+    let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
+    seccompiler::apply_filter(&program).map_err(io::Error::other)
 }
 
 /// Rust marks what it opens close-on-exec; what the broker itself inherited may not be.

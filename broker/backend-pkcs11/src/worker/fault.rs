@@ -154,10 +154,11 @@ impl From<Error> for Trouble {
 impl Trouble {
     pub const MISSING: Self = Self::Ours(Fault::KeyMissing, "no object of that CKA_ID and CKA_LABEL");
 
-    /// Whether a value that does not open could be all that is wrong: only these two functions see it.
+    /// Whether a value that does not open could be all that is wrong: only these two functions see it. To kryoptic even
+    /// CKR_DEVICE_ERROR is such a value.
     pub fn may_be_the_value(&self) -> bool {
-        let seen = matches!(self, Self::Module(Error::Pkcs11(_, Function::Decrypt | Function::UnwrapKey)));
-        seen && matches!(self.class(), Class::Ambiguous | Class::Caller)
+        let Self::Module(Error::Pkcs11(code, Function::Decrypt | Function::UnwrapKey)) = self else { return false };
+        *code == RvError::DeviceError || matches!(self.class(), Class::Ambiguous | Class::Caller)
     }
 
     pub fn class(&self) -> Class {

@@ -51,6 +51,8 @@ pub struct Token {
     pub quirk: Quirk,
     pub handles: Handles,
     outlet: Arc<Outlet>,
+    /// The session of the first login, until the sweep takes it.
+    first: Mutex<Option<Session>>,
     /// Counts logins; also what a thread holds while it logs in.
     login: Mutex<()>,
     logins: AtomicU64,
@@ -72,8 +74,6 @@ impl Token {
         let (slot, info) = find_slot(&module, &begin.token)?;
         let quirk = quirk::of(info.model());
         let login = login_once(&module, slot, &begin)?;
-        // It stays open for good: a token logs out when its last session closes.
-        std::mem::forget(login);
         let facts = TokenFacts {
             mechanisms: mechanisms(&module, slot).map_err(unreachable_token)?,
             manufacturer: info.manufacturer_id().to_owned(),
@@ -87,6 +87,7 @@ impl Token {
             quirk,
             handles: Handles::default(),
             outlet,
+            first: Mutex::new(Some(login)),
             login: Mutex::new(()),
             logins: AtomicU64::new(1),
             reopened: AtomicU64::new(0),
@@ -132,6 +133,11 @@ impl Token {
                 Err(Trouble::Ours(Fault::TokenLost, "logging in again failed"))
             }
         }
+    }
+
+    /// The session of the first login, once. It must stay open: a token logs out when its last session closes.
+    pub fn take_first_session(&self) -> Option<Session> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Says goodbye. No thread may be in the module.

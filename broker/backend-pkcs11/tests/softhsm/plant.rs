@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_backend_pkcs11::{
-    Limits, OpenError, PinSource, Pkcs11Backend, PkcsSpec, TokenHealth, TokenName, TokenSpec, TokenState, WorkerCommand,
+    Limits, OpenError, PinSource, Pkcs11Backend, PkcsSpec, Sandbox, TokenHealth, TokenName, TokenSpec, TokenState,
+    WorkerCommand,
 };
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras};
 use broker_core::grant::{Grant, GrantId, Granted, Permit, Policy, Scope};
@@ -84,6 +85,7 @@ impl Plant {
             module: MODULE.into(),
             token: TokenName::Label(LABEL.into()),
             pin: PinSource::File(self.path("pin")),
+            sandbox: Sandbox::Seccomp,
             sessions: 4,
             environment: vec![("SOFTHSM2_CONF".into(), self.configuration().into())],
         }

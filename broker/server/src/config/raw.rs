@@ -141,10 +141,21 @@ pub struct Token {
     pub serial: Option<String>,
     pub pin_file: Option<PathBuf>,
     pub pin_env: Option<String>,
+    #[serde(default)]
+    pub sandbox: Sandbox,
     #[serde(default = "sessions")]
     pub sessions: u8,
     #[serde(default)]
     pub environment: std::collections::BTreeMap<String, String>,
+}
+
+/// What an HSM's worker is kept from.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sandbox {
+    None,
+    #[default]
+    Seccomp,
 }
 
 fn sessions() -> u8 {
