@@ -32,7 +32,9 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("broker-core", "the port it implements"),
             ("broker-crypto", "the public half's work, digests for OAEP"),
             ("cryptoki", "loads the vendor's module, in the worker alone"),
+            ("libc", "the numbers of the system calls that a worker must not make"),
             ("rustix", "locks, limits and privileges of the worker"),
+            ("seccompiler", "the worker starts no program and looks into no process"),
             ("signal-hook", "the worker outlives signals that ask"),
             ("subtle", "OAEP is decoded in constant time"),
             ("thiserror", "errors"),
@@ -136,6 +138,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("bytes", "bodies"),
             ("clap", "the commands"),
             ("clap_complete", "their completions"),
+            ("hsm-test", "the command of that name"),
             ("http", "requests and responses"),
             ("http-body-util", "bodies with a limit"),
             ("hyper", "HTTP/1.1: fronts serve it, client and sidecar ask"),
@@ -183,6 +186,18 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "hsm-test",
+        &[
+            ("broker-core", "the algorithms' names"),
+            ("broker-crypto", "the second opinion on what a token answers"),
+            ("cryptoki", "loads the module that is asked, in the child alone"),
+            ("rustix", "the limit that kills a child at a write"),
+            ("serde", "orders and reports are JSON"),
+            ("serde_json", "orders and reports are JSON"),
+            ("tempfile", "fresh tokens and their copies"),
+        ],
+    ),
+    (
         "hsm-test-shim",
         &[("cryptoki-sys", "the C types, and the module it hands calls to"), ("rustix", "the control file's lock")],
     ),
@@ -192,6 +207,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("base64", "binary values on the wire"),
             ("broker-core", "the lists of operations and permissions, so that none goes untested"),
             ("broker-crypto", "the bare operation that the benchmark compares with"),
+            ("hsm-test", "the bare loop that the benchmark compares with"),
             ("rcgen", "every certificate is made in the test"),
             ("rustix", "signals to the broker it started"),
             ("rustls", "a client that can misbehave"),
@@ -219,7 +235,7 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
 /// Who may name what is heavy or dangerous.
 const KEPT_APART: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["broker-crypto"]),
-    ("cryptoki", &["broker-backend-pkcs11"]),
+    ("cryptoki", &["broker-backend-pkcs11", "hsm-test"]),
     ("cryptoki-sys", &["hsm-test-shim"]),
     ("hyper", &["broker-server"]),
     ("rusqlite", &["broker-store-sqlite"]),

@@ -1,7 +1,10 @@
 //! Keys in a real token (SoftHSM), through the real binary and over mutual TLS; workers that are killed, and heal.
 #![allow(clippy::unwrap_used)]
 
+mod any_module;
 mod faults;
+mod flat;
 mod kills;
 mod plant;
+mod sandbox;
 mod verbs;

@@ -1,7 +1,7 @@
 //! A broker with a token of its own behind it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use keybroker_tests::{Broker, Setup, eventually};
@@ -81,6 +81,11 @@ impl Plant {
         fs::read_to_string(self.token.path().join("control")).unwrap()
     }
 
+    /// The folder of the token, its configuration and its PIN.
+    pub fn folder(&self) -> &Path {
+        self.token.path()
+    }
+
     /// The worker that serves now: a child of the broker.
     pub fn worker(&self) -> Option<u32> {
         let named = |pid: &u32| {
@@ -118,7 +123,7 @@ impl Plant {
 }
 
 /// Cargo builds it beside this test, of which it is a dependency.
-fn shim() -> PathBuf {
+pub fn shim() -> PathBuf {
     let shim = std::env::current_exe().unwrap().parent().unwrap().join("libhsm_test_shim.so");
     assert!(shim.is_file(), "{} is not there", shim.display());
     shim

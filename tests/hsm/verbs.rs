@@ -10,6 +10,7 @@ use crate::plant::Plant;
 #[test]
 fn keys_are_made_in_the_token_and_wrap_unwrap_rotate_and_sign_there() {
     let plant = Plant::new();
+    assert_eq!(plant.broker.metrics().sum("keybroker_hsm_sessions", &[("backend", "hsm"), ("token", "1")]), 4.0);
     let (admin, secret) = (plant.broker.admin(), [7_u8; 32]);
     for (kty, bits, algorithms) in [
         ("RSA-HSM", 2048, &["RSA-OAEP", "RSA-OAEP-256"][..]),

@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod client;
 mod dev_pki;
+mod hsm_test;
 mod init;
 mod say;
 mod sidecar;
@@ -60,6 +61,11 @@ enum Command {
     Sidecar(sidecar::Sidecar),
     /// Verify, show and export the audit log, from its files and with its public key alone
     Audit(audit::AuditCommand),
+    /// Ask a PKCS#11 module what it can do and whether it does it right, on a fresh token or a given one
+    HsmTest(hsm_test::HsmTest),
+    /// The process that `hsm-test` lets load the module
+    #[command(hide = true, name = HSM_TEST_CHILD)]
+    HsmTestChild,
     /// The process that holds an HSM's sessions; the broker starts it
     #[command(hide = true, name = HSM_WORKER)]
     HsmWorker,
@@ -75,11 +81,17 @@ enum Command {
 /// What the broker tells its own program to be when it starts a worker.
 pub const HSM_WORKER: &str = "hsm-worker";
 
+/// The same of `hsm-test`, for the process that loads the module.
+const HSM_TEST_CHILD: &str = "hsm-test-child";
+
 /// Runs the command the process was started with; errors go to stderr, with what led to them.
 pub fn run() -> ExitCode {
     let command = Cli::parse().command;
     if matches!(command, Command::HsmWorker) {
         return broker_backend_pkcs11::run_worker();
+    }
+    if matches!(command, Command::HsmTestChild) {
+        return ::hsm_test::answer();
     }
     match perform(command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,8 +119,9 @@ fn perform(command: Command) -> Result<()> {
         Command::Client(client) => client.run(),
         Command::Sidecar(sidecar) => sidecar.run(),
         Command::Audit(audit) => audit.run(),
-        // Taken before: a worker has an exit code of its own.
-        Command::HsmWorker => Ok(()),
+        Command::HsmTest(test) => test.run(),
+        // Taken before: they have exit codes of their own.
+        Command::HsmTestChild | Command::HsmWorker => Ok(()),
         Command::DevPki(pki) => pki.run(),
         Command::Completions { shell } => {
             // In memory first: the generator panics when its reader has gone away.
