@@ -11,16 +11,19 @@ pub fn us_per_operation(spec: KeySpec, algorithm: WrapAlgorithm, unwrap: bool, m
     let key = CryptoKey::generate(spec).unwrap();
     let (secret, extras) = (Secret::copied_from(&[7; 32]), WrapExtras::default());
     let wrapped = key.wrap(algorithm, &secret, &extras).unwrap();
+    if unwrap {
+        us_of(|| drop(std::hint::black_box(key.unwrap_secret(algorithm, &wrapped.value, &extras).unwrap())), most)
+    } else {
+        us_of(|| drop(std::hint::black_box(key.wrap(algorithm, &secret, &extras).unwrap())), most)
+    }
+}
+
+/// CPU microseconds of this thread for one of what is done again and again.
+pub fn us_of(one: impl Fn(), most: Duration) -> f64 {
     let (began, cpu) = (Instant::now(), thread_cpu_us());
     let mut operations = 0_u32;
     while began.elapsed() < most {
-        for _ in 0..16 {
-            if unwrap {
-                std::hint::black_box(key.unwrap_secret(algorithm, &wrapped.value, &extras).unwrap());
-            } else {
-                std::hint::black_box(key.wrap(algorithm, &secret, &extras).unwrap());
-            }
-        }
+        (0..16).for_each(|_| one());
         operations += 16;
     }
     (thread_cpu_us() - cpu) / f64::from(operations)

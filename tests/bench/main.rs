@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)] // a tool for developers
 
 mod bare;
+mod hsm;
 mod load;
 mod report;
 
@@ -127,12 +128,17 @@ impl Plan {
 }
 
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == hsm::BARE) {
+        return hsm::bare_process(&words[1..]);
+    }
     let plan = Plan::from_arguments();
     let mut report = Report::begin();
     let broker = Setup::new().start();
     for scenario in SCENARIOS.iter().filter(|scenario| plan.has(scenario.name)) {
         measure(&broker, scenario, &plan, &mut report);
     }
+    hsm::measure(&plan, &mut report);
     if plan.only.is_some() {
         return;
     }

@@ -82,7 +82,7 @@ fn a_module_that_crashes_gives_a_row_and_one_that_does_not_load_a_reason() {
     let mut command = hsm_test(&shim().display().to_string());
     command.env("HSM_SHIM_MODULE", MODULE).env("HSM_SHIM_CONTROL", &control).arg("--json").arg(&file);
     let questions = ["AES-KW wraps as RFC 3394 says", "AES-KW unwraps what RFC 3394 wrapped", "AES-GCM decrypts"];
-    questions.iter().for_each(|question| drop(command.args(["--question", question])));
+    command.args(questions.iter().flat_map(|question| ["--question", question]));
     assert_eq!(run(&mut command, WAIT_MAX).status.code(), Some(1));
     let report: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let answers: Vec<&str> =
