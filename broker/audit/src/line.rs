@@ -61,7 +61,7 @@ impl<'a> Line<'a> {
             client_request: asker.client_request_id.as_deref().map(Cow::from),
             principal: asker.principal.as_str().into(),
             certificate_sha256: asker.fingerprint_sha256.as_ref().map(|digest| hex(digest).into()),
-            peer: asker.peer.as_str().into(),
+            peer: asker.peer.to_string().into(),
             front: asker.front.word().into(),
             operation: entry.operation.word().into(),
             scope: entry.scope.as_str().into(),

@@ -1,6 +1,7 @@
 //! What is written down of every decision.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::algorithm::word_enum;
@@ -32,6 +33,35 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// How a request ended, for counters.
+    Outcome {
+        Allowed = "allowed",
+        /// Not served, and the fault is not the caller's.
+        Error = "error",
+        /// Not served, and rightly so.
+        Refused = "refused",
+    }
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// This very machine, past every network: a process at the Unix socket, or the broker itself. The text is for the audit.
+    Here(&'static str),
+    /// The client's end of the connection.
+    Network(SocketAddr),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(text) => f.write_str(text),
+            Self::Network(address) => address.fmt(f),
+        }
+    }
+}
+
 /// What proved a principal, asked again when its request is decided: a certificate may have been revoked since.
 pub trait Proof: Send + Sync {
     /// Whether it still proves the same principal.
@@ -47,8 +77,7 @@ pub struct Asker {
     pub principal: Principal,
     /// SHA-256 of the certificate that proved it.
     pub fingerprint_sha256: Option<[u8; 32]>,
-    /// Address and port, or the socket's path.
-    pub peer: String,
+    pub peer: Peer,
     pub front: Front,
     /// None where nothing can end: the system's own tasks, and peers of the Unix socket.
     pub proof: Option<Arc<dyn Proof>>,

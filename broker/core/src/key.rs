@@ -86,11 +86,31 @@ pub struct Material {
     pub origin_vault: Option<VaultName>,
 }
 
-/// Live, or deleted and recoverable until a date.
+/// Where a key is in its life. Times are Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    Deleted { deleted_s: i64, purge_s: i64 },
+    /// It can be recovered until it is purged, at `purge_s` by itself.
+    Deleted {
+        deleted_s: i64,
+        purge_s: i64,
+    },
     Live,
+    /// Its backends are destroying it, or were when the broker stopped: there is no way back.
+    Purging {
+        deleted_s: i64,
+        purge_s: i64,
+    },
+}
+
+impl KeyState {
+    /// (deleted_s, purge_s) of a key that is not live.
+    #[must_use]
+    pub const fn deletion(self) -> Option<(i64, i64)> {
+        match self {
+            Self::Live => None,
+            Self::Deleted { deleted_s, purge_s } | Self::Purging { deleted_s, purge_s } => Some((deleted_s, purge_s)),
+        }
+    }
 }
 
 /// One named key with its versions, oldest first; there is always at least one.
@@ -158,7 +178,7 @@ pub fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let too_long = |text: &str| text.chars().count() > TAG_CHARS_MAX;
     if tags.len() > TAGS_MAX {
         return Err(Refusal::BadRequest {
-            problem: format!("{} tags, but a key may have at most {TAGS_MAX}", tags.len()),
+            problem: format!("{} tags, but there may be at most {TAGS_MAX}", tags.len()),
         });
     }
     if tags.iter().any(|(name, value)| too_long(name) || too_long(value)) {
@@ -223,7 +243,9 @@ impl KeyRecord {
     pub fn check_live(&self) -> Result<(), Refusal> {
         match self.state {
             KeyState::Live => Ok(()),
-            KeyState::Deleted { .. } => Err(Refusal::KeyNotFound { key: self.name.clone(), version: None }),
+            KeyState::Deleted { .. } | KeyState::Purging { .. } => {
+                Err(Refusal::KeyNotFound { key: self.name.clone(), version: None })
+            }
         }
     }
 
@@ -296,11 +318,22 @@ impl KeyRecord {
     /// The key, live again.
     ///
     /// # Errors
-    /// `KeyNotFound` when it is not deleted.
+    /// `KeyNotFound` when it is not deleted; `Conflict` when its purge has begun.
     pub fn recovered(&self) -> Result<Self, Refusal> {
         match self.state {
             KeyState::Deleted { .. } => Ok(Self { state: KeyState::Live, ..self.clone() }),
             KeyState::Live => Err(Refusal::KeyNotFound { key: self.name.clone(), version: None }),
+            KeyState::Purging { .. } => {
+                let problem = format!("key {} is being purged and cannot be recovered", self.name);
+                Err(Refusal::Conflict { problem })
+            }
         }
+    }
+
+    /// The key, with its purge begun: from here on there is no way back, whatever is interrupted.
+    #[must_use]
+    pub fn purging(&self, now_s: i64) -> Self {
+        let (deleted_s, purge_s) = self.state.deletion().unwrap_or((now_s, now_s));
+        Self { state: KeyState::Purging { deleted_s, purge_s }, ..self.clone() }
     }
 }

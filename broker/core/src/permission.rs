@@ -27,7 +27,7 @@ word_enum! {
         WrapKey = "wrapKey",
         /// Read the audit log.
         AuditRead = "auditRead",
-        /// See who was granted what.
+        /// See who was granted what, and how often each principal asked for what.
         GrantRead = "grantRead",
         /// Grant and revoke, never more than one holds (an Administrator excepted), never to oneself.
         GrantWrite = "grantWrite",

@@ -173,6 +173,8 @@ pub enum Change {
     DropPin(AnchorName),
     /// By its name; one that is not there is no failure.
     DropSetting(String),
+    /// The vault alone: its keys must be gone already.
+    DropVault(VaultName),
     PutGrant(Grant),
     /// Removes a key with all materials of its versions; the record must be of this very revision.
     DropKey(Arc<KeyRecord>),

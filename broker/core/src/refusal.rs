@@ -1,7 +1,9 @@
 //! What the caller hears (`Refusal`) and what we know beside it (`Failure`).
 
 use std::fmt;
+use std::net::IpAddr;
 
+use crate::entry::Outcome;
 use crate::grant::Scope;
 use crate::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
 use crate::object::{ObjectId, ObjectState, Usage};
@@ -88,6 +90,11 @@ pub enum Refusal {
     NotImplemented {
         operation: String,
     },
+    /// The vault takes no requests from the network that this one came from.
+    NetworkForbidden {
+        vault: VaultName,
+        address: IpAddr,
+    },
     /// Something named in an administrative request does not exist.
     NotFound {
         what: String,
@@ -123,8 +130,18 @@ pub enum Refusal {
     },
     /// The wrapped value does not open under this key: one word for every cryptographic reason.
     Unwrappable,
+    /// The vault is soft-deleted; nothing in it can be reached unless it is recovered before that time (Unix seconds).
+    VaultDeleted {
+        vault: VaultName,
+        purge_s: i64,
+    },
     VaultNotFound {
         vault: VaultName,
+    },
+    /// Purge protection keeps the whole vault until this time (Unix seconds).
+    VaultPurgeProtected {
+        vault: VaultName,
+        purge_s: i64,
     },
 }
 
@@ -177,6 +194,7 @@ impl Refusal {
             Self::KeyNotFound { .. } => "key-not-found",
             Self::KeyNotYetValid { .. } => "key-not-yet-valid",
             Self::KeyOperationExcluded { .. } => "key-operation-excluded",
+            Self::NetworkForbidden { .. } => "network-forbidden",
             Self::NotFound { .. } => "not-found",
             Self::NotImplemented { .. } => "not-implemented",
             Self::ObjectNotExtractable { .. } => "object-not-extractable",
@@ -187,7 +205,48 @@ impl Refusal {
             Self::StoreUnavailable => "store-unavailable",
             Self::TooManyRequests { .. } => "too-many-requests",
             Self::Unwrappable => "unwrappable",
+            Self::VaultDeleted { .. } => "vault-deleted",
             Self::VaultNotFound { .. } => "vault-not-found",
+            Self::VaultPurgeProtected { .. } => "vault-purge-protected",
+        }
+    }
+
+    /// Which kind of ending it is: whether something is wrong on the broker's side.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::AuditUnavailable
+            | Self::BackendBusy { .. }
+            | Self::BackendDeadline { .. }
+            | Self::BackendFaulty { .. }
+            | Self::BackendNotReady { .. }
+            | Self::BackendUnavailable { .. }
+            | Self::Internal
+            | Self::NotImplemented { .. }
+            | Self::StoreUnavailable => Outcome::Error,
+            Self::AlgorithmUnsupported { .. }
+            | Self::BadRequest { .. }
+            | Self::Conflict { .. }
+            | Self::Forbidden(_)
+            | Self::IdentityEnded { .. }
+            | Self::KeyDeleted { .. }
+            | Self::KeyDisabled { .. }
+            | Self::KeyExpired { .. }
+            | Self::KeyNotFound { .. }
+            | Self::KeyNotYetValid { .. }
+            | Self::KeyOperationExcluded { .. }
+            | Self::NetworkForbidden { .. }
+            | Self::NotFound { .. }
+            | Self::ObjectNotExtractable { .. }
+            | Self::ObjectNotFound { .. }
+            | Self::ObjectUsageExcluded { .. }
+            | Self::ObjectWrongState { .. }
+            | Self::PurgeProtected { .. }
+            | Self::TooManyRequests { .. }
+            | Self::Unwrappable
+            | Self::VaultDeleted { .. }
+            | Self::VaultNotFound { .. }
+            | Self::VaultPurgeProtected { .. } => Outcome::Refused,
         }
     }
 }
@@ -235,6 +294,10 @@ impl fmt::Display for Refusal {
             Self::KeyOperationExcluded { key, operation } => {
                 write!(f, "key {key} does not list {operation} among its key_ops; update the key to allow it")
             }
+            Self::NetworkForbidden { vault, address } => write!(
+                f,
+                "vault {vault} takes no requests from address {address}; ask from one of its allowed networks, or have its manager allow this one"
+            ),
             Self::NotFound { what } => write!(f, "{what} does not exist"),
             Self::NotImplemented { operation } => write!(f, "operation {operation} is not implemented by this broker"),
             Self::ObjectNotExtractable { object, why } => write!(f, "object {object} is not given out: {why}"),
@@ -257,7 +320,15 @@ impl fmt::Display for Refusal {
                 write!(f, "too many requests from this principal; try again in {retry_after_s} s")
             }
             Self::Unwrappable => f.write_str("the value does not open under this key with this algorithm"),
+            Self::VaultDeleted { vault, purge_s } => write!(
+                f,
+                "vault {vault} is deleted and will be purged at {purge_s} (Unix seconds); until then its manager can recover it with all its keys"
+            ),
             Self::VaultNotFound { vault } => write!(f, "vault {vault} does not exist on this broker"),
+            Self::VaultPurgeProtected { vault, purge_s } => write!(
+                f,
+                "purge protection keeps vault {vault} recoverable until {purge_s} (Unix seconds); nobody can purge it earlier"
+            ),
         }
     }
 }

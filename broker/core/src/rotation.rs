@@ -187,8 +187,11 @@ impl KeyRecord {
     /// The next thing that happens to this key by itself, and when (Unix seconds).
     #[must_use]
     pub fn next_due(&self) -> Option<(i64, Due)> {
-        if let KeyState::Deleted { purge_s, .. } = self.state {
-            return Some((purge_s, Due::Purge));
+        match self.state {
+            KeyState::Live => {}
+            KeyState::Deleted { purge_s, .. } => return Some((purge_s, Due::Purge)),
+            // What was begun is finished at the next look.
+            KeyState::Purging { deleted_s, .. } => return Some((deleted_s, Due::Purge)),
         }
         let latest = self.latest();
         let policy = self.rotation.as_ref()?;

@@ -15,13 +15,7 @@ use broker_testkit::{Bench, asker, backend_name, key_name, poll_once, run, vault
 fn bench() -> Bench {
     let bench = Bench::new();
     bench.make_key("k", KeySpec::Rsa2048);
-    let vault = NewVault {
-        name: vault_name("vault2"),
-        backend: backend_name("software"),
-        hsm_backend: None,
-        soft_delete_days: Some(7),
-        purge_protection: false,
-    };
+    let vault = NewVault { soft_delete_days: Some(7), ..NewVault::new(vault_name("vault2"), backend_name("software")) };
     run(bench.broker.create_vault(&bench.admin(), vault)).unwrap();
     bench
 }

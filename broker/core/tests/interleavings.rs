@@ -204,17 +204,11 @@ fn standing_change<'a>(bench: &'a Bench, admin: &'a Asker, chance: &SeededChance
     let (broker, number) = (&bench.broker, chance.below(3));
     match chance.below(4) {
         0 => {
-            let ask = NewVault {
-                name: vault_name(&format!("made-{number}")),
-                backend: backend_name("software"),
-                hsm_backend: None,
-                soft_delete_days: None,
-                purge_protection: false,
-            };
+            let ask = NewVault::new(vault_name(&format!("made-{number}")), backend_name("software"));
             Box::pin(async move { Answer::Other(broker.create_vault(admin, ask).await.map(drop)) })
         }
         1 => {
-            let patch = VaultPatch { hsm_backend: Some(backend_name("hsm")), purge_protection: None };
+            let patch = VaultPatch { hsm_backend: Some(backend_name("hsm")), ..VaultPatch::default() };
             let ask = broker.update_vault(admin, vault_name("vault1"), patch);
             Box::pin(async move { Answer::Other(ask.await.map(drop)) })
         }

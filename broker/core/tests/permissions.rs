@@ -184,13 +184,7 @@ fn whoever_lost_the_proof_of_its_name_is_served_nothing() {
 #[test]
 fn a_refusal_says_the_same_whether_or_not_the_vault_and_key_exist() {
     let (with, without) = (Bench::new(), Bench::new());
-    let vault = NewVault {
-        name: vault_name("vault2"),
-        backend: backend_name("software"),
-        hsm_backend: None,
-        soft_delete_days: None,
-        purge_protection: false,
-    };
+    let vault = NewVault::new(vault_name("vault2"), backend_name("software"));
     run(with.broker.create_vault(&with.admin(), vault)).unwrap();
     let mut made = with.create_ask("k", broker_core::algorithm::KeySpec::Rsa2048);
     made.vault = vault_name("vault2");

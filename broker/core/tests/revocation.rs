@@ -30,13 +30,7 @@ fn disabling() -> VersionPatch {
 }
 
 fn a_vault(name: &str) -> NewVault {
-    NewVault {
-        name: vault_name(name),
-        backend: backend_name("software"),
-        hsm_backend: None,
-        soft_delete_days: None,
-        purge_protection: false,
-    }
+    NewVault::new(vault_name(name), backend_name("software"))
 }
 
 async fn revoke(bench: &Bench, who: &Asker, grant: GrantId) -> Result<(), Refusal> {

@@ -321,13 +321,7 @@ fn an_hsm_key_lives_in_the_hsm_backend_or_nowhere() {
     let made = CreateKey { hsm: true, ..bench.create_ask("k", KeySpec::Rsa2048) };
     assert_eq!(run(bench.broker.create_key(&bench.admin(), made)).unwrap().version.backend, backend_name("hsm"));
     assert_eq!((bench.hsm.calls().len(), bench.software.calls().len()), (1, 0));
-    let vault = NewVault {
-        name: vault_name("plain"),
-        backend: backend_name("software"),
-        hsm_backend: None,
-        soft_delete_days: None,
-        purge_protection: false,
-    };
+    let vault = NewVault::new(vault_name("plain"), backend_name("software"));
     run(bench.broker.create_vault(&bench.admin(), vault)).unwrap();
     let ask = CreateKey { hsm: true, vault: vault_name("plain"), ..bench.create_ask("k", KeySpec::Rsa2048) };
     let refused = run(bench.broker.create_key(&bench.admin(), ask));
@@ -360,11 +354,8 @@ fn tags_and_dates_that_make_no_sense_are_refused_before_anything_is_made() {
 fn purge_protection_and_soft_delete_days_have_their_bounds() {
     let bench = Bench::new();
     let vault = |days, name: &str| NewVault {
-        name: vault_name(name),
-        backend: backend_name("software"),
-        hsm_backend: None,
         soft_delete_days: Some(days),
-        purge_protection: false,
+        ..NewVault::new(vault_name(name), backend_name("software"))
     };
     for (days, served) in [(6, false), (7, true), (90, true), (91, false)] {
         let made = run(bench.broker.create_vault(&bench.admin(), vault(days, &format!("days-{days}"))));
@@ -373,7 +364,7 @@ fn purge_protection_and_soft_delete_days_have_their_bounds() {
     let unknown = NewVault { backend: backend_name("nowhere"), ..vault(7, "vault3") };
     assert!(matches!(run(bench.broker.create_vault(&bench.admin(), unknown)), Err(Refusal::NotFound { .. })));
     let protect = |on| {
-        let patch = VaultPatch { purge_protection: Some(on), hsm_backend: None };
+        let patch = VaultPatch { purge_protection: Some(on), ..VaultPatch::default() };
         run(bench.broker.update_vault(&bench.admin(), vault_name("days-7"), patch)).map(|vault| vault.recovery_level())
     };
     assert_eq!(protect(false), Ok("CustomizedRecoverable+Purgeable"));

@@ -132,7 +132,9 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         | Refusal::BackendUnavailable { .. }
         | Refusal::StoreUnavailable => UNAVAILABLE,
         // No request of this front purges.
-        Refusal::PurgeProtected { .. } => shape(StatusCode::FORBIDDEN, "Forbidden"),
+        Refusal::PurgeProtected { .. } | Refusal::VaultPurgeProtected { .. } => {
+            shape(StatusCode::FORBIDDEN, "Forbidden")
+        }
         Refusal::BackendBusy { .. } => UNAVAILABLE.retry_after(1),
         Refusal::BackendDeadline { .. } => LATE,
         Refusal::BackendFaulty { .. } => shape(StatusCode::BAD_GATEWAY, "BadGateway"),
@@ -147,6 +149,7 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         Refusal::KeyExpired { .. } => shape(StatusCode::FORBIDDEN, "KeyExpired"),
         Refusal::KeyNotYetValid { .. } => shape(StatusCode::FORBIDDEN, "KeyNotYetValid"),
         Refusal::KeyOperationExcluded { .. } => shape(StatusCode::FORBIDDEN, "OperationNotAllowed"),
+        Refusal::NetworkForbidden { .. } => shape(StatusCode::FORBIDDEN, "Forbidden"),
         Refusal::NotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::NotImplemented { .. } => shape(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         // No request of this front is about a managed object.
@@ -158,7 +161,8 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
             shape(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests").retry_after(*retry_after_s)
         }
         Refusal::Unwrappable => shape(StatusCode::BAD_REQUEST, "InvalidCiphertext"),
-        Refusal::VaultNotFound { .. } => shape(StatusCode::NOT_FOUND, "VaultNotFound"),
+        // To this API a deleted vault is one that is not there.
+        Refusal::VaultDeleted { .. } | Refusal::VaultNotFound { .. } => shape(StatusCode::NOT_FOUND, "VaultNotFound"),
     }
 }
 

@@ -10,10 +10,11 @@ mod serve;
 mod translate;
 mod wire;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use broker_core::broker::Broker;
-use broker_core::entry::{self, Asker};
+use broker_core::entry::{self, Asker, Peer};
 use broker_core::name::{Principal, RequestId, VaultName};
 use bytes::Bytes;
 use http::request::Parts;
@@ -55,8 +56,8 @@ pub struct AskerSeed {
     pub principal: Principal,
     /// SHA-256 of the certificate that proved it.
     pub fingerprint_sha256: Option<[u8; 32]>,
-    /// Address and port.
-    pub peer: String,
+    /// The client's end of the connection.
+    pub peer: SocketAddr,
     /// What proved the principal.
     pub proof: Option<Arc<dyn entry::Proof>>,
 }
@@ -96,7 +97,7 @@ impl Front {
             client_request_id: trace.client_request_id(),
             principal: seed.principal,
             fingerprint_sha256: seed.fingerprint_sha256,
-            peer: seed.peer,
+            peer: Peer::Network(seed.peer),
             front: entry::Front::Keyvault,
             proof: seed.proof,
         };

@@ -99,12 +99,13 @@ const BAD_PARAMETER: Shape = shape(StatusCode::BAD_REQUEST, "BadParameter");
 const CONFLICT: Shape = shape(StatusCode::CONFLICT, "Conflict");
 const FORBIDDEN: Shape = shape(StatusCode::FORBIDDEN, "Forbidden");
 const UNAVAILABLE: Shape = shape(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable");
+const VAULT_NOT_FOUND: Shape = shape(StatusCode::NOT_FOUND, "VaultNotFound");
 
 /// The one place where a problem becomes a status.
 pub(crate) const fn shape_of(problem: &Problem) -> Shape {
     match problem {
         Problem::BodyTooLarge { .. } => shape(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge"),
-        Problem::HostUnknown { .. } => shape(StatusCode::NOT_FOUND, "VaultNotFound"),
+        Problem::HostUnknown { .. } => VAULT_NOT_FOUND,
         Problem::Malformed { .. } => BAD_PARAMETER,
         Problem::MethodNotAllowed { .. } => shape(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
         Problem::Refused(refusal) => shape_of_refusal(refusal),
@@ -134,6 +135,7 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         Refusal::KeyNotFound { .. } => shape(StatusCode::NOT_FOUND, "KeyNotFound"),
         Refusal::KeyNotYetValid { .. } => FORBIDDEN.inner("KeyNotYetValid"),
         Refusal::KeyOperationExcluded { .. } => FORBIDDEN.inner("KeyOperationForbidden"),
+        Refusal::NetworkForbidden { .. } => FORBIDDEN.inner("ForbiddenByFirewall"),
         Refusal::NotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
         Refusal::NotImplemented { .. } => shape(StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         // No request of this front is about a managed object.
@@ -141,11 +143,12 @@ const fn shape_of_refusal(refusal: &Refusal) -> Shape {
         | Refusal::ObjectUsageExcluded { .. }
         | Refusal::ObjectWrongState { .. } => FORBIDDEN,
         Refusal::ObjectNotFound { .. } => shape(StatusCode::NOT_FOUND, "NotFound"),
-        Refusal::PurgeProtected { .. } => FORBIDDEN.inner("PurgeProtected"),
+        Refusal::PurgeProtected { .. } | Refusal::VaultPurgeProtected { .. } => FORBIDDEN.inner("PurgeProtected"),
         Refusal::TooManyRequests { retry_after_s } => {
             shape(StatusCode::TOO_MANY_REQUESTS, "Throttled").retry_after(*retry_after_s)
         }
-        Refusal::VaultNotFound { .. } => shape(StatusCode::NOT_FOUND, "VaultNotFound"),
+        Refusal::VaultDeleted { .. } => VAULT_NOT_FOUND.inner("ObjectIsDeletedButRecoverable"),
+        Refusal::VaultNotFound { .. } => VAULT_NOT_FOUND,
     }
 }
 

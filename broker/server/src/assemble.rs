@@ -15,6 +15,7 @@ use broker_core::port::{AuditLog, Backend, Chance, Clock, Store};
 use broker_store_sqlite::SqliteStore;
 
 use crate::config::{Config, WasmPlugin};
+use crate::crowd::Crowd;
 use crate::layer::{Metered, MeteredAudit};
 use crate::metric::Metrics;
 use crate::plugin::StoreShelf;
@@ -28,6 +29,7 @@ pub struct Assembly {
     pub audit: Arc<FileAudit>,
     pub broker: Arc<Broker>,
     pub clock: Arc<dyn Clock>,
+    pub crowd: Arc<Crowd>,
     pub guard: Arc<ClockGuard>,
     pub hsms: HashMap<BackendName, Arc<Pkcs11Backend>>,
     pub hook: Option<(Hook, tokio::sync::mpsc::Receiver<bytes::Bytes>)>,
@@ -93,6 +95,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         audit,
         broker: Arc::new(broker),
         clock,
+        crowd: Crowd::new(config.connections_per_principal_max),
         guard,
         hsms,
         hook,

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use broker_backend_pkcs11::{PinSource, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand};
 use broker_core::broker::Limits;
 use broker_core::name::{AnchorName, BackendName, Principal, RESERVED_ANCHORS, VaultName};
+use broker_core::rate::Rate;
 use broker_front_ekm::{PathPrefix, ProxyNames};
 use broker_identity::{CaFiles, NameSource};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub client_cas: Vec<CaFiles>,
     /// A forward jump of the clock beyond this suspends purge and rotation.
     pub clock_jump_s_max: i64,
+    /// Connections that one principal may have open at once, over all fronts.
+    pub connections_per_principal_max: usize,
     pub ekm: Option<Ekm>,
     pub keyvault: Option<Keyvault>,
     pub limits: Limits,
@@ -36,6 +39,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     pub reload_check: Duration,
     pub scheduler_every: Duration,
+    pub usage_keep_every: Duration,
+    pub usage_note_every: Duration,
     pub store: Store,
     pub tls: Tls,
     pub webhook: Option<crate::webhook::Settings>,
@@ -136,6 +141,7 @@ impl Config {
             hsms,
             cache_dir: at(raw.cache_dir),
             clock_jump_s_max: i64::from(raw.scheduler.clock_jump_s_max.max(60)),
+            connections_per_principal_max: raw.limits.connections_per_principal_max.max(1),
             ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
             client_cas,
             keyvault: raw.front.keyvault.map(keyvault).transpose()?,
@@ -144,6 +150,8 @@ impl Config {
             metrics_listen: raw.metrics.map(|metrics| metrics.listen),
             reload_check: milliseconds("reload-check-ms", raw.reload_check_ms, 3_600_000)?,
             scheduler_every: milliseconds("scheduler.every-ms", raw.scheduler.every_ms, 3_600_000)?,
+            usage_keep_every: milliseconds("scheduler.usage-keep-ms", raw.scheduler.usage_keep_ms, 3_600_000)?,
+            usage_note_every: milliseconds("scheduler.usage-note-ms", raw.scheduler.usage_note_ms, 86_400_000)?,
             store: Store {
                 path: at(raw.store.path),
                 root_key: root_key(raw.store.root_key, folder)?,
@@ -364,7 +372,9 @@ fn ekm_of(raw: raw::Ekm, client_cas: &[CaFiles]) -> Result<Ekm> {
 
 fn limits(raw: &raw::Limits) -> Result<Limits> {
     ensure!((1..=64).contains(&raw.versions_tried_max), "limits.versions-tried-max must be 1 to 64");
-    Ok(Limits { versions_tried_max: raw.versions_tried_max, rsa1_5: raw.rsa1_5 })
+    let rate = Rate { operations_per_10s: raw.operations_per_10s_max, operations_burst: raw.operations_burst_max };
+    rate.check().map_err(|problem| anyhow::anyhow!("limits: {problem}"))?;
+    Ok(Limits { versions_tried_max: raw.versions_tried_max, rsa1_5: raw.rsa1_5, rate })
 }
 
 fn root_key(raw: raw::RootKey, folder: &Path) -> Result<RootKey> {
@@ -465,6 +475,8 @@ file = "software.wasm"
             ("corp/dns:pool-a", "crop/dns:pool-a", "no [[client-ca]] is called \"crop\""),
             ("corp/dns:pool-a", "corp/ip:pool-a", "front.ekm.principals"),
             ("dir = \"audit\"", "dir = \"audit\"\nwait-max-ms = 0", "audit.wait-max-ms"),
+            ("[tls]", "[limits]\noperations-per-10s-max = 0\n[tls]", "operations per 10 s 0 must be"),
+            ("[tls]", "[scheduler]\nusage-note-ms = 0\n[tls]", "scheduler.usage-note-ms"),
             ("dir = \"audit\"", "dir = \"audit\"\nsegment-mib-max = 0", "audit.segment-mib-max"),
             ("dir = \"audit\"", "dir = \"audit\"\ncheckpoint-s-max = 0", "audit.checkpoint-s-max"),
             ("name = \"siem\"", "name = \"SIEM\"", "audit.sink.name"),

@@ -1,5 +1,6 @@
 //! The fronts that speak HTTP, all seen alike: what the server hands to each, and what it takes back.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub struct Caller {
     pub request: RequestId,
     pub principal: Principal,
     pub fingerprint_sha256: [u8; 32],
-    /// Address and port.
-    pub peer: String,
+    /// The client's end of the connection.
+    pub peer: SocketAddr,
     pub proof: Arc<dyn Proof>,
 }
 

@@ -54,18 +54,17 @@ impl<F: HttpFront> Serving<F> {
     /// Serves a connection until the client leaves, trust in it ends, or the broker stops.
     pub async fn connection(self: Arc<Self>, known: Known) {
         let Known { stream, peer, session, mut signals } = known;
-        let peer_text: Arc<str> = peer.to_string().into();
         let service = service_fn({
             let (this, session) = (Arc::clone(&self), Arc::clone(&session));
             move |request| {
-                let (this, session, peer) = (Arc::clone(&this), Arc::clone(&session), Arc::clone(&peer_text));
+                let (this, session) = (Arc::clone(&this), Arc::clone(&session));
                 async move {
                     let identity = session.recheck(UnixTime::now()).map_err(Distrusted)?;
                     let caller = Caller {
                         request: request_id(),
                         principal: identity.principal.clone(),
                         fingerprint_sha256: identity.fingerprint_sha256,
-                        peer: peer.to_string(),
+                        peer,
                         proof: Arc::new(LiveProof(session)),
                     };
                     Ok::<_, Distrusted>(this.request(caller, request).await)

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::Bounds;
+use crate::crowd::Crowd;
 use crate::metric::Metrics;
 
 /// How long to wait after the system refused to accept (out of descriptors, say) before trying again.
@@ -46,6 +47,7 @@ pub struct Listener {
     pub tls: Arc<LiveTls>,
     pub trust: Arc<LiveTrust>,
     pub bounds: Bounds,
+    pub crowd: Arc<Crowd>,
     pub metrics: Arc<Metrics>,
     pub signals: Signals,
 }
@@ -91,12 +93,23 @@ impl Listener {
             tokio::spawn(async move {
                 this.metrics.connections.inc();
                 if let Some(known) = this.handshake(tcp, peer).await {
-                    serve(known).await;
+                    let principal = &known.session.identity().principal;
+                    // Held to the connection's end.
+                    match this.crowd.enter(principal) {
+                        Some(_entrance) => serve(known).await,
+                        None => this.turn_away(&known),
+                    }
                 }
                 this.metrics.connections.dec();
                 drop(place);
             });
         }
+    }
+
+    fn turn_away(&self, known: &Known) {
+        self.metrics.handshakes.with_label_values(&[self.front, "too-many-connections"]).inc();
+        let (peer, principal) = (known.peer, &known.session.identity().principal);
+        tracing::warn!(front = self.front, %peer, %principal, "refused: the principal has as many connections as it may");
     }
 
     async fn handshake(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Known> {

@@ -6,6 +6,7 @@ mod assemble;
 mod audit;
 mod cli;
 mod config;
+mod crowd;
 mod deed;
 mod front;
 mod http;
@@ -18,6 +19,7 @@ mod reload;
 mod root;
 mod serve;
 mod task;
+mod usage;
 mod webhook;
 
 fn main() -> std::process::ExitCode {

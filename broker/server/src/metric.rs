@@ -139,8 +139,10 @@ impl Metrics {
                 "rotations, purges and notices carried out by policy",
                 &["deed", "outcome"],
             )?,
-            deeds_due: make
-                .gauge("scheduled_deeds_due", "keys whose policy or soft deletion wants something done now")?,
+            deeds_due: make.gauge(
+                "scheduled_deeds_due",
+                "keys and vaults whose policy or soft deletion wants something done now",
+            )?,
             deeds_next: make.gauges(
                 "scheduled_next_timestamp_seconds",
                 "when the next deed of a kind is due; 0: none is planned",

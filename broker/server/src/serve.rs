@@ -26,6 +26,7 @@ use crate::http::Serving;
 use crate::listen::{Listener, Signals, bind};
 use crate::ops::{self, Pages};
 use crate::task::Scheduler;
+use crate::usage::{self, Bookkeeper};
 
 /// How often backends are asked whether they can serve.
 const HEALTH_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -103,6 +104,12 @@ async fn serve(config: &mut Config) -> Result<()> {
         every: config.scheduler_every,
     };
     tasks.spawn(scheduler.run(stopping.clone()));
+    let bookkeeper = Bookkeeper {
+        broker: Arc::clone(&assembly.broker),
+        keep_every: config.usage_keep_every,
+        note_every: config.usage_note_every,
+    };
+    tasks.spawn(bookkeeper.run(stopping.clone()));
     // Signals are heard before anyone is told that we serve: whoever starts us may send one at once.
     let hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
     let mut stops = Stops::hear()?;
@@ -117,6 +124,7 @@ async fn serve(config: &mut Config) -> Result<()> {
     tracing::info!("stopping");
     stop.send_replace(true);
     while tasks.join_next().await.is_some() {}
+    usage::keep(&assembly.broker).await;
     reload.await??;
     Ok(())
 }
@@ -177,6 +185,7 @@ fn open<F: HttpFront>(
         tls: Arc::new(tls),
         trust: Arc::clone(&reloader.trust),
         bounds,
+        crowd: Arc::clone(&assembly.crowd),
         metrics: Arc::clone(&assembly.metrics),
         signals,
     };

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use broker_core::broker::{Broker, Task, task_asker};
-use broker_core::key::KeyRecord;
-use broker_core::name::{KeyName, VaultName};
+use broker_core::grant::Scope;
+use broker_core::key::{KeyRecord, KeyState};
+use broker_core::name::VaultName;
 use broker_core::port::Clock;
 use broker_core::refusal::{Failure, Refusal};
 use broker_core::rotation::Due;
+use broker_core::vault::VaultState;
 use tokio::sync::watch;
 
 use crate::assemble::request_id;
@@ -38,8 +40,8 @@ pub struct Scheduler {
     pub every: Duration,
 }
 
-/// Keys whose last deed failed, and when they are tried again.
-type Pauses = HashMap<(VaultName, KeyName), (Duration, Instant)>;
+/// Keys and vaults whose last deed failed, and when they are tried again.
+type Pauses = HashMap<Scope, (Duration, Instant)>;
 
 impl Scheduler {
     /// Looks at intervals until the broker stops.
@@ -73,7 +75,13 @@ impl Scheduler {
             };
             next.get_or_insert(when_s);
         }
-        for (word, next) in [("notify", notify), ("purge", purge), ("rotate", rotate)] {
+        let turn = self.broker.ruling();
+        let purge_vault = turn.vaults.values().filter_map(|vault| match vault.state {
+            VaultState::Live => None,
+            VaultState::Deleted { purge_s, .. } | VaultState::Purging { purge_s, .. } => Some(purge_s),
+        });
+        let purge_vault = purge_vault.min();
+        for (word, next) in [("notify", notify), ("purge", purge), ("purge-vault", purge_vault), ("rotate", rotate)] {
             self.metrics.deeds_next.with_label_values(&[word]).set(next.unwrap_or(0));
         }
         Ok(())
@@ -85,26 +93,49 @@ impl Scheduler {
         self.metrics.clock_suspended.set(i64::from(!watched));
         // Those that are being left alone come first in the list, and must not keep the others out of it.
         let due = self.broker.due(now_s, DEEDS_MAX + pauses.len()).await?;
-        self.metrics.deeds_due.set(i64::try_from(due.len()).unwrap_or(i64::MAX));
-        if !watched {
-            return Ok(());
-        }
+        let vaults = self.broker.vaults_due(now_s);
+        self.metrics.deeds_due.set(i64::try_from(due.len() + vaults.len()).unwrap_or(i64::MAX));
         pauses.retain(|_, (pause, until)| until.elapsed() < *pause * 2);
         for record in due {
-            let place = (record.vault.clone(), record.name.clone());
-            if pauses.get(&place).is_some_and(|(_, until)| Instant::now() < *until) {
-                continue;
+            // A purge that has begun is finished whatever the clock says: there is no way back from it.
+            if watched || matches!(record.state, KeyState::Purging { .. }) {
+                let place = Scope::Key(record.vault.clone(), record.name.clone());
+                self.attempt(pauses, place, self.deed(&record)).await;
             }
-            match self.deed(&record).await {
-                Ok(()) => drop(pauses.remove(&place)),
-                Err(refusal) => {
-                    tracing::error!(vault = %record.vault, key = %record.name, %refusal, "a deed that is due failed; it will be tried again");
-                    let pause = pauses.get(&place).map_or(PAUSE_MIN, |(pause, _)| (*pause * 2).min(PAUSE_MAX));
-                    pauses.insert(place, (pause, Instant::now() + pause));
-                }
+        }
+        for vault in vaults {
+            if watched || matches!(vault.state, VaultState::Purging { .. }) {
+                let place = Scope::Vault(vault.name.clone());
+                self.attempt(pauses, place, self.purge_vault(vault.name.clone())).await;
             }
         }
         Ok(())
+    }
+
+    /// Does what is due at a place, unless that is being left alone since it failed.
+    async fn attempt(&self, pauses: &mut Pauses, place: Scope, deed: impl Future<Output = Result<(), Refusal>>) {
+        if pauses.get(&place).is_some_and(|(_, until)| Instant::now() < *until) {
+            return;
+        }
+        match deed.await {
+            Ok(()) => drop(pauses.remove(&place)),
+            Err(refusal) => {
+                tracing::error!(%place, %refusal, "a deed that is due failed; it will be tried again");
+                let pause = pauses.get(&place).map_or(PAUSE_MIN, |(pause, _)| (*pause * 2).min(PAUSE_MAX));
+                pauses.insert(place, (pause, Instant::now() + pause));
+            }
+        }
+    }
+
+    async fn purge_vault(&self, vault: VaultName) -> Result<(), Refusal> {
+        let result = self.broker.purge_vault(&task_asker(Task::Purge, request_id()), vault).await;
+        self.count("purge-vault", &result);
+        result
+    }
+
+    fn count(&self, deed: &str, result: &Result<(), Refusal>) {
+        let outcome = result.as_ref().err().map_or("ok", Refusal::word);
+        self.metrics.deeds.with_label_values(&[deed, outcome]).inc();
     }
 
     async fn deed(&self, record: &KeyRecord) -> Result<(), Refusal> {
@@ -125,8 +156,7 @@ impl Scheduler {
                 ("rotate", self.broker.rotate_key(&asker, vault, key).await.map(drop))
             }
         };
-        let outcome = result.as_ref().err().map_or("ok", Refusal::word);
-        self.metrics.deeds.with_label_values(&[word, outcome]).inc();
+        self.count(word, &result);
         result
     }
 }

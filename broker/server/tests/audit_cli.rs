@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use broker_audit::{FileAudit, Proving, Settings};
-use broker_core::entry::{Asker, Decision, Entry, Front, Phase};
+use broker_core::entry::{Asker, Decision, Entry, Front, Peer, Phase};
 use broker_core::name::{Principal, RequestId};
 use broker_core::port::{AuditLog as _, Clock};
 use broker_core::secret::Secret;
@@ -77,7 +77,7 @@ impl Log {
                 principal: Principal::parse(if even { "corp/dns:even.example" } else { "corp/dns:odd.example" })
                     .unwrap(),
                 fingerprint_sha256: None,
-                peer: "127.0.0.1:1".to_owned(),
+                peer: Peer::Network(([127, 0, 0, 1], 1).into()),
                 front: Front::Keyvault,
                 proof: None,
             },

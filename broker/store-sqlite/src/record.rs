@@ -9,8 +9,10 @@ use broker_core::algorithm::{KeySpec, PublicKey};
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::key::{KeyOperation, KeyOperations, KeyRecord, KeyState, Material, VersionRecord};
 use broker_core::name::{AnchorName, BackendName, KeyName, KeyVersion, NameError, Principal, VaultName};
+use broker_core::network::Network;
 use broker_core::permission::{Permission, Role};
-use broker_core::vault::{Pin, Vault};
+use broker_core::rate::Rate;
+use broker_core::vault::{Pin, Vault, VaultState};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::PolicyMirror;
@@ -27,6 +29,8 @@ pub enum DecodeError {
     Format(u8),
     #[error("a record does not decode: {0}")]
     Layout(#[from] postcard::Error),
+    #[error("a record holds a network that is none: {0}")]
+    Network(String),
     #[error("a record holds a name that is none: {0}")]
     Name(#[from] NameError),
     #[error("a record holds an unknown {what}: {word:?}")]
@@ -55,17 +59,40 @@ pub fn decode_mirror<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decod
     }
 }
 
+/// A record in two parts: the second holds what came later, and is missing from records that were written before.
+fn decode_two<'a, T, L>(bytes: &'a [u8]) -> Result<(T, L), DecodeError>
+where
+    T: Deserialize<'a>,
+    L: Deserialize<'a> + Default,
+{
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        Some((&FORMAT, body)) => {
+            let (mirror, rest) = postcard::take_from_bytes(body)?;
+            let later = if rest.is_empty() { L::default() } else { postcard::from_bytes(rest)? };
+            Ok((mirror, later))
+        }
+        Some((&format, _)) => Err(DecodeError::Format(format)),
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct KeyMirror<'a> {
     vault: &'a str,
     name: &'a str,
-    /// (deleted_s, purge_s) of a deleted key.
+    /// (deleted_s, purge_s) of a key that is not live.
     deleted: Option<(i64, i64)>,
     #[serde(borrow)]
     versions: Vec<VersionMirror<'a>>,
     revision: u64,
     rotation: Option<PolicyMirror>,
     delete_lock: bool,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+struct KeyLater {
+    /// Of a key that is not live: whether its purge has begun.
+    purging: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,22 +114,20 @@ struct VersionMirror<'a> {
 
 impl Record for KeyRecord {
     fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
-        encode_mirror(&KeyMirror {
+        let mirror = KeyMirror {
             vault: self.vault.as_str(),
             name: self.name.as_str(),
-            deleted: match self.state {
-                KeyState::Deleted { deleted_s, purge_s } => Some((deleted_s, purge_s)),
-                KeyState::Live => None,
-            },
+            deleted: self.state.deletion(),
             versions: self.versions.iter().map(VersionMirror::of).collect(),
             revision: self.revision,
             rotation: self.rotation.as_ref().map(PolicyMirror::of),
             delete_lock: self.delete_lock,
-        })
+        };
+        encode_mirror(&(mirror, KeyLater { purging: matches!(self.state, KeyState::Purging { .. }) }))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mirror: KeyMirror<'_> = decode_mirror(bytes)?;
+        let (mirror, later): (KeyMirror<'_>, KeyLater) = decode_two(bytes)?;
         // Exactly sized, because it stays in the cache: collecting results would make room for four.
         let mut versions = Vec::with_capacity(mirror.versions.len());
         for version in mirror.versions {
@@ -112,6 +137,7 @@ impl Record for KeyRecord {
             vault: VaultName::parse(mirror.vault)?,
             name: KeyName::of_record(mirror.name)?,
             state: match mirror.deleted {
+                Some((deleted_s, purge_s)) if later.purging => KeyState::Purging { deleted_s, purge_s },
                 Some((deleted_s, purge_s)) => KeyState::Deleted { deleted_s, purge_s },
                 None => KeyState::Live,
             },
@@ -350,26 +376,70 @@ struct VaultMirror<'a> {
     created_s: i64,
 }
 
+#[derive(Serialize, Deserialize, Default)]
+struct VaultLater {
+    networks: Vec<String>,
+    tags: BTreeMap<String, String>,
+    delete_lock: bool,
+    /// (operations in 10 s, operations at once)
+    rate: Option<(u32, u32)>,
+    /// (deleted_s, purge_s, whether its purge has begun) of a vault that is not live.
+    deleted: Option<(i64, i64, bool)>,
+}
+
+impl VaultLater {
+    fn of(vault: &Vault) -> Self {
+        Self {
+            networks: vault.networks.iter().map(ToString::to_string).collect(),
+            tags: vault.tags.clone(),
+            delete_lock: vault.delete_lock,
+            rate: vault.rate.map(|rate| (rate.operations_per_10s, rate.operations_burst)),
+            deleted: match vault.state {
+                VaultState::Live => None,
+                VaultState::Deleted { deleted_s, purge_s } => Some((deleted_s, purge_s, false)),
+                VaultState::Purging { deleted_s, purge_s } => Some((deleted_s, purge_s, true)),
+            },
+        }
+    }
+
+    fn state(&self) -> VaultState {
+        match self.deleted {
+            None => VaultState::Live,
+            Some((deleted_s, purge_s, false)) => VaultState::Deleted { deleted_s, purge_s },
+            Some((deleted_s, purge_s, true)) => VaultState::Purging { deleted_s, purge_s },
+        }
+    }
+}
+
 impl Record for Vault {
     fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
-        encode_mirror(&VaultMirror {
+        let mirror = VaultMirror {
             name: self.name.as_str(),
             backend: self.backend.as_str(),
             hsm_backend: self.hsm_backend.as_ref().map(BackendName::as_str),
             soft_delete_days: self.soft_delete_days,
             purge_protection: self.purge_protection,
             created_s: self.created_s,
-        })
+        };
+        encode_mirror(&(mirror, VaultLater::of(self)))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mirror: VaultMirror<'_> = decode_mirror(bytes)?;
+        let (mirror, later): (VaultMirror<'_>, VaultLater) = decode_two(bytes)?;
+        let networks = later.networks.iter().map(|text| Network::parse(text).map_err(DecodeError::Network));
         Ok(Self {
             name: VaultName::parse(mirror.name)?,
             backend: BackendName::parse(mirror.backend)?,
             hsm_backend: mirror.hsm_backend.map(BackendName::parse).transpose()?,
             soft_delete_days: mirror.soft_delete_days,
             purge_protection: mirror.purge_protection,
+            networks: networks.collect::<Result<_, _>>()?,
+            state: later.state(),
+            tags: later.tags,
+            delete_lock: later.delete_lock,
+            rate: later
+                .rate
+                .map(|(operations_per_10s, operations_burst)| Rate { operations_per_10s, operations_burst }),
             created_s: mirror.created_s,
         })
     }

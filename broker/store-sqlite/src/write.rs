@@ -100,6 +100,7 @@ impl Write {
             }
             Change::DropPin(name) => unlisted(Kind::Pin, keyring.pin_id(name), Rule::Drop, Vec::new()),
             Change::DropSetting(name) => unlisted(Kind::Setting, keyring.setting_id(name), Rule::Drop, Vec::new()),
+            Change::DropVault(name) => unlisted(Kind::Vault, keyring.vault_id(name), Rule::Drop, Vec::new()),
             Change::PutGrant(grant) => {
                 unlisted(Kind::Grant, keyring.grant_id(grant.id), Rule::Replace, grant.encode()?)
             }

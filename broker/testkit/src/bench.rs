@@ -183,14 +183,7 @@ impl Bench {
 }
 
 fn first_vault() -> Vault {
-    Vault {
-        name: vault_name("vault1"),
-        backend: backend_name("software"),
-        hsm_backend: Some(backend_name("hsm")),
-        soft_delete_days: 90,
-        purge_protection: false,
-        created_s: 0,
-    }
+    Vault { hsm_backend: Some(backend_name("hsm")), ..Vault::new(vault_name("vault1"), backend_name("software"), 0) }
 }
 
 fn first_grant() -> Grant {

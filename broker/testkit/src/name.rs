@@ -1,6 +1,6 @@
 //! Names and askers as tests write them: a bad one is the test's own mistake and panics.
 
-use broker_core::entry::{Asker, Front};
+use broker_core::entry::{Asker, Front, Peer};
 use broker_core::name::{AnchorName, BackendName, KeyName, Principal, RequestId, VaultName};
 
 #[must_use]
@@ -36,7 +36,7 @@ pub fn asker(who: &str) -> Asker {
         client_request_id: None,
         principal: principal(who),
         fingerprint_sha256: None,
-        peer: "127.0.0.1:1".to_owned(),
+        peer: Peer::Network(([127, 0, 0, 1], 1).into()),
         front: Front::Keyvault,
         proof: None,
     }

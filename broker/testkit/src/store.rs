@@ -129,6 +129,7 @@ impl Kept {
             Change::DropGrant(id) => drop(self.grants.remove(&id)),
             Change::DropPin(name) => drop(self.pins.remove(&name)),
             Change::DropSetting(name) => drop(self.settings.remove(&name)),
+            Change::DropVault(name) => drop(self.vaults.remove(&name)),
             Change::DropKey(record) => {
                 let id = (record.vault.clone(), record.name.clone());
                 if self.keys.get(&id).is_none_or(|(_, kept)| kept.revision != record.revision) {
@@ -226,7 +227,7 @@ impl Store for MemoryStore {
                 .values()
                 .filter(|(place, record)| {
                     record.vault == *vault
-                        && matches!(record.state, KeyState::Deleted { .. }) == deleted
+                        && (record.state != KeyState::Live) == deleted
                         && after.is_none_or(|after| *place > after)
                 })
                 .cloned()

@@ -43,14 +43,7 @@ pub const QUESTIONS: &[Question] = &[
 /// A vault with these fakes' backends.
 #[must_use]
 pub fn vault(name: &str) -> Vault {
-    Vault {
-        name: vault_name(name),
-        backend: backend_name("software"),
-        hsm_backend: None,
-        soft_delete_days: 90,
-        purge_protection: false,
-        created_s: 1,
-    }
+    Vault::new(vault_name(name), backend_name("software"), 1)
 }
 
 /// A policy with every kind of trigger and action.

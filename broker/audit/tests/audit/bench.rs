@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use broker_audit::{
     Checkpoints, FileAudit, OpenError, Proving, Report, Settings, Source, Verifier, Wanted, read_notes,
 };
-use broker_core::entry::{Asker, Decision, Entry, Front, Phase};
+use broker_core::entry::{Asker, Decision, Entry, Front, Peer, Phase};
 use broker_core::name::{Principal, RequestId};
 use broker_core::port::Clock;
 use broker_core::secret::Secret;
@@ -82,7 +82,7 @@ pub fn entry(number: u64) -> Entry {
             client_request_id: Some("a\"b\nc".to_owned()),
             principal: Principal::parse("corp/dns:host.example").unwrap(),
             fingerprint_sha256: Some([0xab; 32]),
-            peer: "127.0.0.1:1".to_owned(),
+            peer: Peer::Network(([127, 0, 0, 1], 1).into()),
             front: Front::Keyvault,
             proof: None,
         },

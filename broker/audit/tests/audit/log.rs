@@ -203,7 +203,6 @@ async fn no_name_can_forge_a_line() {
     for (number, text) in nasty.into_iter().enumerate() {
         let mut entry = entry(number as u64);
         entry.asker.client_request_id = Some(text.to_owned());
-        entry.asker.peer = text.to_owned();
         entry.scope = text.to_owned();
         entry.detail = Some(text.to_owned());
         entry.decision = Some(Decision::Refused { reason: "forbidden", missing: Some(text.to_owned()) });

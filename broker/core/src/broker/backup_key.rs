@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::deed::Deed;
 use super::get_key::KeyView;
+use super::graves::Grave;
 use super::{Broker, vault_of};
 use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
@@ -44,7 +45,8 @@ impl Broker {
     /// Puts a backed-up key into a vault of this broker, under its own name and versions.
     ///
     /// # Errors
-    /// `Forbidden`, `VaultNotFound`, `BadRequest` (not a backup of this broker's), `Conflict` (the name is taken),
+    /// `Forbidden`, `VaultNotFound`, `BadRequest` (not a backup of this broker's), `Conflict` (the name is taken, or a
+    /// key of that name is being purged),
     /// `KeyDeleted`.
     pub async fn restore_key(&self, asker: &Asker, vault: VaultName, sealed: &[u8]) -> Result<KeyView, Refusal> {
         let mut deed = self.begin(asker, Operation::RestoreKey, Scope::Vault(vault.clone()));
@@ -62,10 +64,14 @@ impl Broker {
         let vault = vault_of(deed.turn()?, vault)?;
         let (backed_up, materials) = self.store.open_backup(sealed)?;
         deed.detail = Some(format!("key {}", backed_up.name));
+        // The original may be about to be destroyed, and with it what both would open with.
+        let _claim = self.graves.share(Grave::Name(backed_up.name.clone()))?;
         match self.store.key(&vault.name, &backed_up.name).await?.map(|record| record.state) {
             None => {}
             Some(KeyState::Live) => return Err(taken(&backed_up.name)),
-            Some(KeyState::Deleted { .. }) => return Err(Refusal::KeyDeleted { key: backed_up.name }.into()),
+            Some(KeyState::Deleted { .. } | KeyState::Purging { .. }) => {
+                return Err(Refusal::KeyDeleted { key: backed_up.name }.into());
+            }
         }
         for version in &backed_up.versions {
             self.backend(&version.backend)?;

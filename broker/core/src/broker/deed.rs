@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Broker;
-use crate::entry::{Asker, Decision, Entry, Phase};
+use crate::entry::{Asker, Decision, Entry, Front, Outcome, Phase};
 use crate::grant::{Permit, Scope};
-use crate::name::{BackendName, KeyVersion, Principal};
+use crate::name::{BackendName, KeyVersion, Principal, VaultName};
 use crate::port::AuditUnavailable;
+use crate::rate::{Rate, Rates};
 use crate::refusal::{Failure, Refusal};
 use crate::turn::{Ending, Turn};
 use crate::verb::{Operation, Verb};
@@ -24,6 +25,9 @@ pub(super) struct Deed<'a> {
     began_us: u64,
     turn: Option<Arc<Turn>>,
     changes: bool,
+    rates: &'a Rates,
+    /// For where a vault has none of its own.
+    rate: Rate,
 }
 
 impl Deed<'_> {
@@ -32,17 +36,46 @@ impl Deed<'_> {
         self.turn.as_ref().ok_or_else(|| Failure::internal("a deed asked for its turn after giving it up"))
     }
 
-    /// Leave to do the deed, or the refusal that names what is missing.
+    /// Leave to do the deed, or the refusal that names what is missing. Takes one operation out of the asker's rate.
     pub fn permit<V: Verb>(&self) -> Result<Permit<V>, Failure> {
-        debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
-        Ok(self.proven()?.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?)
+        self.charged(self.another_permit())
     }
 
-    /// Leave to do the deed on an object of this owner's.
+    /// One more permit for the same deed, where several backends have their part in it.
+    pub fn another_permit<V: Verb>(&self) -> Result<Permit<V>, Failure> {
+        debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
+        let turn = self.proven()?;
+        let permit = turn.policy.permit(&self.asker.principal, self.scope.clone(), self.now_s)?;
+        self.check_peer(turn)?;
+        Ok(permit)
+    }
+
+    /// Leave to do the deed on an object of this owner's; as [`Deed::permit`].
     pub fn permit_on_object<V: Verb>(&self, owner: &Principal) -> Result<Permit<V>, Failure> {
         debug_assert_eq!(V::OPERATION, self.operation, "a deed asks for the permit of its own operation");
-        let policy = &self.proven()?.policy;
-        Ok(policy.permit_on_object(&self.asker.principal, self.scope.clone(), owner, self.now_s)?)
+        let on_object = || -> Result<Permit<V>, Failure> {
+            let turn = self.proven()?;
+            let permit = turn.policy.permit_on_object(&self.asker.principal, self.scope.clone(), owner, self.now_s)?;
+            self.check_peer(turn)?;
+            Ok(permit)
+        };
+        self.charged(on_object())
+    }
+
+    fn check_peer(&self, turn: &Turn) -> Result<(), Refusal> {
+        match self.scope.vault().and_then(|name| turn.vaults.get(name)) {
+            Some(vault) => vault.check_peer(self.asker.peer),
+            None => Ok(()),
+        }
+    }
+
+    fn charged<T>(&self, permit: Result<T, Failure>) -> Result<T, Failure> {
+        // Which bucket it comes out of says that a vault is there: not to those who have no right there.
+        let scope = permit.as_ref().map_or(&Scope::Broker, |_| &self.scope);
+        if let Some((vault, rate)) = self.bucket(scope) {
+            self.rates.charge(&self.asker.principal, vault, rate, self.began_us)?;
+        }
+        permit
     }
 
     fn proven(&self) -> Result<&Arc<Turn>, Failure> {
@@ -53,11 +86,30 @@ impl Deed<'_> {
         }
         Ok(turn)
     }
+
+    /// Counts operations that were carried out beyond the one that the permit took out of the asker's rate.
+    pub fn owe(&self, operations: usize) {
+        if operations > 0
+            && let Some((vault, rate)) = self.bucket(&self.scope)
+        {
+            self.rates.owe(&self.asker.principal, vault, (rate, operations), self.began_us);
+        }
+    }
+
+    /// Where the asker's operations are counted: with the vault when it has a rate of its own, else together. None for the
+    /// operator at the socket and the broker itself, who must be able to act when everyone else asks too often.
+    fn bucket(&self, scope: &Scope) -> Option<(Option<&VaultName>, Rate)> {
+        if matches!(self.asker.front, Front::Admin | Front::System) {
+            return None;
+        }
+        let vault = scope.vault().and_then(|name| self.turn.as_ref()?.vaults.get(name));
+        Some(vault.and_then(|vault| Some((Some(&vault.name), vault.rate?))).unwrap_or((None, self.rate)))
+    }
 }
 
 impl Broker {
     /// Begins a deed: from here to `finish`, it counts as decided under the ruling in force now.
-    pub(super) fn begin<'a>(&self, asker: &'a Asker, operation: Operation, scope: Scope) -> Deed<'a> {
+    pub(super) fn begin<'a>(&'a self, asker: &'a Asker, operation: Operation, scope: Scope) -> Deed<'a> {
         Deed {
             asker,
             now_s: self.now_s(),
@@ -70,6 +122,8 @@ impl Broker {
             began_us: self.clock.monotonic_us(),
             turn: Some(self.turns.begin()),
             changes: false,
+            rates: &self.rates,
+            rate: self.limits.rate,
         }
     }
 
@@ -91,7 +145,18 @@ impl Broker {
     }
 
     /// Writes the decision down and only then lets the answer go.
-    pub(super) async fn finish<T>(&self, mut deed: Deed<'_>, result: Result<T, Failure>) -> Result<T, Refusal> {
+    pub(super) async fn finish<T>(&self, deed: Deed<'_>, result: Result<T, Failure>) -> Result<T, Refusal> {
+        let (principal, operation) = (&deed.asker.principal, deed.operation);
+        let result = self.write_down(deed, result).await;
+        // A summary of what was counted is no use by itself: counted, it would be the subject of the next one.
+        if operation != Operation::NoteUsage {
+            let outcome = result.as_ref().err().map_or(Outcome::Allowed, Refusal::outcome);
+            self.usage.count(principal, operation, outcome);
+        }
+        result
+    }
+
+    async fn write_down<T>(&self, mut deed: Deed<'_>, result: Result<T, Failure>) -> Result<T, Refusal> {
         let (decision, result) = match result {
             Ok(answer) => (Decision::Allowed, Ok(answer)),
             Err(failure) => {

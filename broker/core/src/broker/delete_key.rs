@@ -1,48 +1,20 @@
-//! delete, recover, purge, and what is deleted.
+//! delete, recover, the delete lock, and what is deleted.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::deed::Deed;
 use super::get_key::KeyView;
+use super::graves::Grave;
 use super::list_keys::KeySummary;
 use super::{Broker, vault_of};
 use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
-use crate::key::{KeyRecord, KeyState};
+use crate::key::KeyRecord;
 use crate::name::{KeyName, VaultName};
-use crate::port::{Candidate, Change, CommitError, Page};
+use crate::port::Page;
 use crate::refusal::{Failure, Refusal};
 use crate::vault::Vault;
 use crate::verb::{self, Operation};
-
-/// The keys that are being deleted, recovered or purged now: one such request a key at a time. A deletion is not purged
-/// before it is acknowledged, so nobody who found the key live still uses it when its backend destroys it; and a recovery
-/// between that and the end of the record would bring a key back to life that opens nothing any more.
-#[derive(Debug, Default)]
-pub(super) struct Graves(Mutex<HashSet<(VaultName, KeyName)>>);
-
-struct Claim<'a> {
-    graves: &'a Graves,
-    id: (VaultName, KeyName),
-}
-
-impl Graves {
-    fn claim(&self, vault: &VaultName, key: &KeyName) -> Result<Claim<'_>, Refusal> {
-        let id = (vault.clone(), key.clone());
-        if self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
-            return Ok(Claim { graves: self, id });
-        }
-        let problem = format!("key {key} is being deleted, recovered or purged by another request; look at it again");
-        Err(Refusal::Conflict { problem })
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        self.graves.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-    }
-}
 
 /// A deleted key. Times are Unix seconds.
 #[derive(Debug, Clone)]
@@ -80,7 +52,7 @@ impl Broker {
         let _spent: Permit<verb::DeleteKey> = deed.permit()?;
         let vault = vault_of(deed.turn()?, vault)?;
         let (now_s, days) = (deed.now_s, vault.soft_delete_days);
-        let _claim = self.graves.claim(&vault.name, key)?;
+        let _claim = self.graves.claim(Grave::Key(vault.name.clone(), key.clone()))?;
         self.record(&vault, key).await?.deleted(now_s, days)?;
         self.intend(deed).await?;
         let record = self.change_key(deed, &vault.name, key, |record| record.deleted(now_s, days)).await?;
@@ -141,17 +113,11 @@ impl Broker {
         let _spent: Permit<verb::ListDeletedKeys> = deed.permit()?;
         let vault = vault_of(deed.turn()?, vault)?;
         let page = self.store.keys(&vault.name, true, after, most).await?;
-        let row = |record: Arc<KeyRecord>| match record.state {
-            KeyState::Deleted { deleted_s, purge_s } => Some(DeletedSummary {
-                key: KeySummary {
-                    vault: Arc::clone(&vault),
-                    key: record.name.clone(),
-                    version: record.latest().clone(),
-                },
-                deleted_s,
-                purge_s,
-            }),
-            KeyState::Live => None,
+        let row = |record: Arc<KeyRecord>| {
+            let (deleted_s, purge_s) = record.state.deletion()?;
+            let key =
+                KeySummary { vault: Arc::clone(&vault), key: record.name.clone(), version: record.latest().clone() };
+            Some(DeletedSummary { key, deleted_s, purge_s })
         };
         Ok(Page { items: page.items.into_iter().filter_map(row).collect(), next: page.next })
     }
@@ -174,7 +140,7 @@ impl Broker {
     ) -> Result<KeyView, Failure> {
         let _spent: Permit<verb::RecoverKey> = deed.permit()?;
         let vault = vault_of(deed.turn()?, vault)?;
-        let _claim = self.graves.claim(&vault.name, key)?;
+        let _claim = self.graves.claim(Grave::Key(vault.name.clone(), key.clone()))?;
         self.record(&vault, key).await?.recovered()?;
         self.intend(deed).await?;
         let record = self.change_key(deed, &vault.name, key, KeyRecord::recovered).await?;
@@ -182,54 +148,8 @@ impl Broker {
         KeyView::of(vault, record, None, material)
     }
 
-    /// Destroys a deleted key for good.
-    ///
-    /// # Errors
-    /// `Forbidden`, `VaultNotFound`, `KeyNotFound` (also for a live key), `PurgeProtected`, `Conflict` (another request
-    /// purges or recovers it), or what the backend refuses.
-    pub async fn purge_key(&self, asker: &Asker, vault: VaultName, key: KeyName) -> Result<(), Refusal> {
-        let mut deed = self.begin(asker, Operation::PurgeKey, Scope::Key(vault.clone(), key.clone()));
-        let result = self.purge_key_decided(&mut deed, &vault, &key).await;
-        self.finish(deed, result).await
-    }
-
-    async fn purge_key_decided(&self, deed: &mut Deed<'_>, vault: &VaultName, key: &KeyName) -> Result<(), Failure> {
-        let permit = deed.permit::<verb::PurgeKey>()?;
-        let vault = vault_of(deed.turn()?, vault)?;
-        let _claim = self.graves.claim(&vault.name, key)?;
-        let record = self.record(&vault, key).await?;
-        let KeyState::Deleted { purge_s, .. } = record.state else {
-            return Err(Refusal::KeyNotFound { key: key.clone(), version: None }.into());
-        };
-        if vault.purge_protection && deed.now_s < purge_s {
-            return Err(Refusal::PurgeProtected { key: key.clone(), purge_s }.into());
-        }
-        deed.backend = Some(record.latest().backend.clone());
-        self.intend(deed).await?;
-        self.destroy(permit, &vault, &record).await?;
-        self.store.commit(vec![Change::DropKey(record)]).await.map_err(|error| match error {
-            CommitError::Stale => {
-                let problem = format!("key {key} was changed while it was being purged; look at it again");
-                Refusal::Conflict { problem }.into()
-            }
-            CommitError::Failed(failure) => failure,
-        })
-    }
-
-    /// Has each backend destroy its versions. All versions of a key live in one backend but for a key that was created
-    /// again under another kty; then the first backend is told with the permit, and the others keep nothing that opens.
-    async fn destroy(&self, permit: Permit<verb::PurgeKey>, vault: &Vault, record: &KeyRecord) -> Result<(), Failure> {
-        let home = record.latest().backend.clone();
-        let mut versions = Vec::new();
-        for version in record.versions.iter().filter(|version| version.backend == home) {
-            let material = self.store.material(&vault.name, &record.name, version.version).await?;
-            versions.push(Candidate { version: version.version, spec: version.spec, material });
-        }
-        self.backend(&home)?.destroy_key(permit, &versions).await
-    }
-
     async fn deleted_view(&self, vault: &Arc<Vault>, record: Arc<KeyRecord>) -> Result<DeletedView, Failure> {
-        let KeyState::Deleted { deleted_s, purge_s } = record.state else {
+        let Some((deleted_s, purge_s)) = record.state.deletion() else {
             return Err(Refusal::KeyNotFound { key: record.name.clone(), version: None }.into());
         };
         let material = self.store.material(&vault.name, &record.name, record.latest().version).await?;

@@ -9,6 +9,7 @@ use crate::name::{KeyName, Principal, VaultName};
 use crate::permission::Permission;
 use crate::refusal::{Failure, Missing, MissingWhy, Refusal};
 use crate::turn::Turn;
+use crate::vault::Vault;
 use crate::verb::{self, Operation};
 
 /// What every consumer of a key needs.
@@ -72,7 +73,11 @@ impl Broker {
             findings.push(Finding::bad("vault", format!("vault {vault} does not exist"), mend));
             return Ok(findings);
         };
-        findings.push(Finding::good("vault", format!("vault {vault} keeps its keys in backend {}", found.backend)));
+        let (finding, live) = vault_finding(found);
+        findings.push(finding);
+        if !live {
+            return Ok(findings);
+        }
         let Some(record) = self.store.key(vault, key).await? else {
             let mend = "create it, or look for a spelling mistake";
             findings.push(Finding::bad("key", format!("key {key} does not exist"), mend));
@@ -100,6 +105,22 @@ impl Broker {
                 let found = format!("backend {name} fails its self test: {}", failure.refusal);
                 Finding::bad("backend", found, "the operator's log has the cause")
             }
+        }
+    }
+}
+
+fn vault_finding(vault: &Vault) -> (Finding, bool) {
+    let name = &vault.name;
+    let networks: Vec<_> = vault.networks.iter().map(ToString::to_string).collect();
+    let open_to = if networks.is_empty() { "every network".to_owned() } else { networks.join(", ") };
+    match vault.check_live() {
+        Ok(()) => {
+            let found = format!("vault {name} keeps its keys in backend {}, and is open to {open_to}", vault.backend);
+            (Finding::good("vault", found), true)
+        }
+        Err(refusal) => {
+            let mend = format!("keybroker vault recover {name}");
+            (Finding::bad("vault", refusal.to_string(), mend), false)
         }
     }
 }
@@ -146,6 +167,11 @@ fn state(record: &KeyRecord) -> Finding {
     let name = &record.name;
     match record.state {
         KeyState::Live => Finding::good("key", format!("key {name} is live with {} versions", record.versions.len())),
+        KeyState::Purging { .. } => Finding::bad(
+            "key",
+            format!("key {name} is being purged"),
+            "there is no way back; make another under another name",
+        ),
         KeyState::Deleted { purge_s, .. } => Finding::bad(
             "key",
             format!("key {name} is deleted, and will be purged at {purge_s} (Unix seconds)"),

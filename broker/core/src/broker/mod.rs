@@ -10,10 +10,13 @@ mod delete_key;
 mod doctor;
 mod get_key;
 mod grants;
+mod graves;
 mod import_key;
 mod list_keys;
 mod object;
 mod pins;
+mod purge_key;
+mod purge_vault;
 mod random_bytes;
 mod rotate_key;
 mod rotation_policy;
@@ -23,6 +26,8 @@ mod unimplemented;
 mod unwrap_key;
 mod update_key;
 mod upkeep;
+mod usage;
+mod vault_life;
 mod vaults;
 mod wrap_key;
 
@@ -53,8 +58,10 @@ use crate::grant::Policy;
 use crate::name::{BackendName, VaultName};
 use crate::object_crypto::ObjectCrypto;
 use crate::port::{AuditLog, Backend, Chance, Clock, Store};
+use crate::rate::{Rate, Rates};
 use crate::refusal::{Failure, Refusal};
 use crate::turn::{Ruling, Turn, Turns};
+use crate::usage::Usage;
 use crate::vault::{Pin, Vault};
 
 /// Bytes of a secret that can be wrapped, at most.
@@ -67,11 +74,13 @@ pub struct Limits {
     pub versions_tried_max: usize,
     /// Whether RSA1_5 may be used at all; it is a padding oracle waiting for a mistake.
     pub rsa1_5: bool,
+    /// How often each principal may ask, where a vault does not say otherwise.
+    pub rate: Rate,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { versions_tried_max: 8, rsa1_5: false }
+        Self { versions_tried_max: 8, rsa1_5: false, rate: Rate::default() }
     }
 }
 
@@ -106,9 +115,11 @@ pub struct Broker {
     /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
     /// for older requests to end, since one of them may be waiting here.
     desk: async_lock::Mutex<()>,
-    graves: delete_key::Graves,
     /// A vault's KEK is made once.
     kek_desk: async_lock::Mutex<()>,
+    graves: graves::Graves,
+    rates: Rates,
+    usage: Usage,
     on_pins: OnceLock<OnPins>,
 }
 
@@ -134,8 +145,10 @@ impl Broker {
             store: parts.store,
             turns: Turns::new(ruling),
             desk: async_lock::Mutex::new(()),
-            graves: delete_key::Graves::default(),
             kek_desk: async_lock::Mutex::new(()),
+            graves: graves::Graves::default(),
+            rates: Rates::default(),
+            usage: usage::kept(&standing.settings),
             on_pins: OnceLock::new(),
         })
     }
@@ -178,7 +191,14 @@ impl Broker {
     }
 }
 
-/// The vault, after the permit: a stranger never learns which vaults exist.
+/// The live vault, after the permit: a stranger never learns which vaults exist.
 fn vault_of(turn: &Turn, name: &VaultName) -> Result<Arc<Vault>, Refusal> {
+    let vault = any_vault_of(turn, name)?;
+    vault.check_live()?;
+    Ok(vault)
+}
+
+/// The vault, live or deleted, after the permit.
+fn any_vault_of(turn: &Turn, name: &VaultName) -> Result<Arc<Vault>, Refusal> {
     turn.vaults.get(name).cloned().ok_or_else(|| Refusal::VaultNotFound { vault: name.clone() })
 }

@@ -8,10 +8,12 @@ use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
 use crate::key::KeyRecord;
 use crate::name::{KeyName, VaultName};
-use crate::port::Later;
 use crate::refusal::{Failure, Refusal};
 use crate::rotation::RotationPolicy;
 use crate::verb::{self, Operation};
+
+/// Most records that are looked at for those that are due in a live vault.
+const DUE_LOOKED_AT_MAX: usize = 65_536;
 
 impl Broker {
     /// A key's policy; none when none was set.
@@ -111,8 +113,23 @@ impl Broker {
     }
 
     /// Keys whose policy or soft deletion wants something done by this time, the longest due first. For the broker's own
-    /// scheduler, which then asks for each deed like anyone else.
-    pub fn due(&self, until_s: i64, most: usize) -> Later<'_, Result<Vec<Arc<KeyRecord>>, Failure>> {
-        self.store.due(until_s, most)
+    /// scheduler, which then asks for each deed like anyone else. Keys of a deleted vault wait with it.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn due(&self, until_s: i64, most: usize) -> Result<Vec<Arc<KeyRecord>>, Failure> {
+        let mut looked_at = most;
+        loop {
+            let mut due = self.store.due(until_s, looked_at).await?;
+            let all = due.len() < looked_at;
+            let turn = self.turns.begin();
+            due.retain(|record| vault_of(&turn, &record.vault).is_ok());
+            if all || due.len() >= most || looked_at >= DUE_LOOKED_AT_MAX {
+                due.truncate(most);
+                return Ok(due);
+            }
+            // Those of deleted vaults must not keep the others out.
+            looked_at = looked_at.saturating_mul(4).min(DUE_LOOKED_AT_MAX);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The broker's own background work: principals with grants of their own, asking like anyone else.
 
 use crate::algorithm::word_enum;
-use crate::entry::{Asker, Front};
+use crate::entry::{Asker, Front, Peer};
 use crate::grant::{Grant, GrantId, Granted, Scope};
 use crate::name::{Principal, RequestId};
 use crate::permission::{Permission, PermissionSet};
@@ -11,11 +11,11 @@ word_enum! {
     Task {
         /// Keeps managed objects under their vaults' KEKs, and carries their dates out.
         Objects = "objects",
-        /// Purges what was soft-deleted, when its time has come.
+        /// Purges keys and vaults that were soft-deleted, when their time has come.
         Purge = "purge",
         /// Carries rotation policies out.
         Rotation = "rotation",
-        /// Loads backends, and reads certificates again.
+        /// Loads backends, reads certificates again, and writes down what each principal used.
         Upkeep = "upkeep",
     }
 }
@@ -51,7 +51,7 @@ pub fn task_asker(task: Task, request: RequestId) -> Asker {
         client_request_id: None,
         principal: task.principal(),
         fingerprint_sha256: None,
-        peer: "the broker itself".to_owned(),
+        peer: Peer::Here("the broker itself"),
         front: Front::System,
         proof: None,
     }

@@ -82,7 +82,14 @@ impl Broker {
             let material = self.store.material(&vault.name, &ask.key, version.version).await?;
             candidates.push(Candidate { version: version.version, spec: version.spec, material });
         }
-        let unwrapped = backend.unwrap_key(permit, &candidates, ask.algorithm, &ask.value, &ask.extras).await?;
+        let unwrapped = backend.unwrap_key(permit, &candidates, ask.algorithm, &ask.value, &ask.extras).await;
+        // Each try counts against the caller's rate; the permit took the first one out.
+        deed.owe(match &unwrapped {
+            Ok(unwrapped) => unwrapped.candidate.min(candidates.len()),
+            Err(failure) if failure.refusal == Refusal::Unwrappable => candidates.len() - 1,
+            Err(_) => 0,
+        });
+        let unwrapped = unwrapped?;
         let opened = candidates.get(unwrapped.candidate);
         let version =
             opened.ok_or_else(|| Failure::internal("the backend opened with no candidate it was given"))?.version;

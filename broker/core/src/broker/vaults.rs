@@ -1,5 +1,6 @@
 //! Vaults: make, change, show.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_lock::MutexGuard;
@@ -9,7 +10,9 @@ use super::{Broker, vault_of};
 use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
 use crate::name::{BackendName, VaultName};
+use crate::network::Network;
 use crate::port::Change;
+use crate::rate::Rate;
 use crate::refusal::{Failure, Refusal};
 use crate::vault::{SOFT_DELETE_DAYS, Vault};
 use crate::verb::{self, Operation};
@@ -23,6 +26,28 @@ pub struct NewVault {
     /// 7 to 90; none: 90.
     pub soft_delete_days: Option<u16>,
     pub purge_protection: bool,
+    /// Where requests may come from; none: from anywhere.
+    pub networks: Vec<Network>,
+    pub tags: BTreeMap<String, String>,
+    /// None: the broker's own.
+    pub rate: Option<Rate>,
+}
+
+impl NewVault {
+    /// The plainest of vaults.
+    #[must_use]
+    pub const fn new(name: VaultName, backend: BackendName) -> Self {
+        Self {
+            name,
+            backend,
+            hsm_backend: None,
+            soft_delete_days: None,
+            purge_protection: false,
+            networks: Vec::new(),
+            tags: BTreeMap::new(),
+            rate: None,
+        }
+    }
 }
 
 /// What can be changed of a vault; `None` leaves it.
@@ -31,13 +56,20 @@ pub struct VaultPatch {
     pub hsm_backend: Option<BackendName>,
     /// Only `true` can be set: protection is never taken back.
     pub purge_protection: Option<bool>,
+    /// All of them; an empty list opens the vault to every network.
+    pub networks: Option<Vec<Network>>,
+    /// All of them.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// `Some(None)`: the broker's own again.
+    pub rate: Option<Option<Rate>>,
 }
 
 impl Broker {
     /// Makes a vault. Needs `vaultManage` on the broker.
     ///
     /// # Errors
-    /// `Forbidden`, `BadRequest`, `NotFound` (a backend), `Conflict` (the name is taken).
+    /// `Forbidden`, `BadRequest`, `NotFound` (a backend), `Conflict` (the name is taken), `VaultDeleted` (by a vault that is not
+    /// purged yet).
     pub async fn create_vault(&self, asker: &Asker, ask: NewVault) -> Result<Arc<Vault>, Refusal> {
         let mut deed = self.begin(asker, Operation::CreateVault, Scope::Broker);
         deed.detail = Some(format!("vault {}", ask.name));
@@ -48,19 +80,21 @@ impl Broker {
     async fn create_vault_decided(&self, deed: &mut Deed<'_>, ask: NewVault) -> Result<Arc<Vault>, Failure> {
         let _spent: Permit<verb::CreateVault> = deed.permit()?;
         let vault = Vault {
-            name: ask.name,
-            backend: ask.backend,
             hsm_backend: ask.hsm_backend,
             soft_delete_days: ask.soft_delete_days.unwrap_or(*SOFT_DELETE_DAYS.end()),
             purge_protection: ask.purge_protection,
-            created_s: deed.now_s,
+            networks: ask.networks,
+            tags: ask.tags,
+            rate: ask.rate,
+            ..Vault::new(ask.name, ask.backend, deed.now_s)
         };
         vault.check()?;
         for backend in [Some(&vault.backend), vault.hsm_backend.as_ref()].into_iter().flatten() {
             self.check_backend_known(backend)?;
         }
         let desk = self.desk.lock().await;
-        if self.turns.begin().vaults.contains_key(&vault.name) {
+        if let Some(there) = self.turns.begin().vaults.get(&vault.name) {
+            there.check_live()?;
             return Err(Refusal::Conflict { problem: format!("vault {} exists already", vault.name) }.into());
         }
         self.put_vault(deed, vault, desk).await
@@ -69,7 +103,7 @@ impl Broker {
     /// Changes a vault. Needs `vaultManage` on it.
     ///
     /// # Errors
-    /// `Forbidden`, `VaultNotFound`, `NotFound` (a backend), `Conflict` (purge protection cannot be taken back).
+    /// `Forbidden`, `BadRequest`, `VaultNotFound`, `VaultDeleted`, `NotFound` (a backend), `Conflict` (purge protection cannot be taken back).
     pub async fn update_vault(&self, asker: &Asker, name: VaultName, patch: VaultPatch) -> Result<Arc<Vault>, Refusal> {
         let mut deed = self.begin(asker, Operation::UpdateVault, Scope::Vault(name.clone()));
         let result = self.update_vault_decided(&mut deed, &name, patch).await;
@@ -96,10 +130,14 @@ impl Broker {
             self.check_backend_known(&backend)?;
             vault.hsm_backend = Some(backend);
         }
+        vault.networks = patch.networks.unwrap_or(vault.networks);
+        vault.tags = patch.tags.unwrap_or(vault.tags);
+        vault.rate = patch.rate.unwrap_or(vault.rate);
+        vault.check()?;
         self.put_vault(deed, vault, desk).await
     }
 
-    async fn put_vault(
+    pub(super) async fn put_vault(
         &self,
         deed: &mut Deed<'_>,
         vault: Vault,
@@ -116,7 +154,7 @@ impl Broker {
         Ok(vault)
     }
 
-    /// Every vault, by name. Needs `vaultManage` on the broker.
+    /// Every vault, deleted ones too, by name. Needs `vaultManage` on the broker.
     ///
     /// # Errors
     /// `Forbidden`.

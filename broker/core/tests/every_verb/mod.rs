@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras};
 use broker_core::broker::{CreateKey, NewGrant, NewVault, Sign, UnwrapKey, VaultPatch, WrapKey};
-use broker_core::entry::Asker;
+use broker_core::entry::{Asker, Outcome};
 use broker_core::grant::{GrantId, Granted, Scope};
 use broker_core::imported::ImportedKey;
 use broker_core::key::VersionPatch;
@@ -15,6 +15,7 @@ use broker_core::name::{KeyName, VaultName};
 use broker_core::permission::{Permission, Role};
 use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
+use broker_core::usage::Used;
 use broker_core::verb::{self, Operation};
 use broker_testkit::store_questions::policy;
 use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run, vault_name};
@@ -22,7 +23,7 @@ use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run,
 pub use objects::Objects;
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 64] = [
+pub const EXPECTED: [(Operation, Permission, bool); 70] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::ActivateObject, Permission::Update, true),
     (Operation::BackupKey, Permission::Backup, false),
@@ -34,6 +35,7 @@ pub const EXPECTED: [(Operation, Permission, bool); 64] = [
     (Operation::Decrypt, Permission::Decrypt, false),
     (Operation::DecryptWithObject, Permission::Decrypt, false),
     (Operation::DeleteKey, Permission::Delete, true),
+    (Operation::DeleteVault, Permission::VaultManage, true),
     (Operation::DeriveObject, Permission::ObjectDerive, true),
     (Operation::DestroyObject, Permission::Purge, true),
     (Operation::Encrypt, Permission::Encrypt, false),
@@ -57,12 +59,17 @@ pub const EXPECTED: [(Operation, Permission, bool); 64] = [
     (Operation::LoadBackend, Permission::VaultManage, true),
     (Operation::LocateObjects, Permission::List, false),
     (Operation::LockKey, Permission::VaultManage, true),
+    (Operation::LockVault, Permission::VaultManage, true),
+    (Operation::NoteUsage, Permission::VaultManage, false),
     (Operation::MacVerifyWithObject, Permission::Verify, false),
     (Operation::MacWithObject, Permission::Sign, false),
     (Operation::NotifyKey, Permission::Rotate, true),
     (Operation::PurgeKey, Permission::Purge, true),
+    (Operation::PurgeVault, Permission::Purge, true),
     (Operation::RandomBytes, Permission::Rng, false),
+    (Operation::ReadUsage, Permission::GrantRead, false),
     (Operation::RecoverKey, Permission::Recover, true),
+    (Operation::RecoverVault, Permission::VaultManage, true),
     (Operation::RegisterObject, Permission::Import, true),
     (Operation::RekeyObject, Permission::Rotate, true),
     (Operation::ReleaseKey, Permission::Release, false),
@@ -106,7 +113,7 @@ pub struct Target {
 
 impl Target {
     /// A key `k` in `vault1`, something wrapped under it, another key that is to be deleted and three that are deleted, the
-    /// backup of one that is gone, a pin `old`, and a grant that can be taken back.
+    /// backup of one that is gone, a pin `old`, a grant that can be taken back, an empty vault to be deleted and two that are.
     pub fn prepared(bench: &Bench) -> Self {
         bench.make_key("k", KeySpec::Rsa2048);
         let wrapped = bench.wrap(&bench.admin(), "k", b"a secret").unwrap().wrapped.value;
@@ -121,6 +128,13 @@ impl Target {
         }
         run(bench.broker.purge_key(&admin, bench.vault(), key_name("gone"))).unwrap();
         let objects = Objects::prepared(bench);
+        for name in ["old-vault", "sleeping-vault", "dead-vault"] {
+            let vault = NewVault::new(vault_name(name), backend_name("software"));
+            run(bench.broker.create_vault(&admin, vault)).unwrap();
+        }
+        for name in ["sleeping-vault", "dead-vault"] {
+            run(bench.broker.delete_vault(&admin, vault_name(name))).unwrap();
+        }
         let grant = bench.give("corp/dns:other", &[Permission::Get], Scope::Broker).id;
         Self { vault, key: key_name("k"), grant, wrapped, backup, objects, accepted: Arc::default() }
     }
@@ -166,7 +180,7 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
             broker.update_key(asker, vault, key, None, patch).await.map(drop)
         }
         Operation::UpdateVault => {
-            let patch = VaultPatch { purge_protection: Some(true), hsm_backend: None };
+            let patch = VaultPatch { purge_protection: Some(true), ..VaultPatch::default() };
             broker.update_vault(asker, vault, patch).await.map(drop)
         }
         Operation::WrapKey => broker.wrap_key(asker, a_wrap(on)).await.map(drop),
@@ -175,6 +189,12 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
             broker.accept_clock(asker, accept).await.map(drop)
         }
         Operation::BackupKey => broker.backup_key(asker, vault, key).await.map(drop),
+        Operation::DeleteVault => broker.delete_vault(asker, vault_name("old-vault")).await.map(drop),
+        Operation::LockVault => broker.lock_vault(asker, vault, true).await.map(drop),
+        Operation::NoteUsage => broker.note_used(asker, &a_use()).await,
+        Operation::PurgeVault => broker.purge_vault(asker, vault_name("dead-vault")).await,
+        Operation::ReadUsage => broker.read_usage(asker, None, None).await.map(drop),
+        Operation::RecoverVault => broker.recover_vault(asker, vault_name("sleeping-vault")).await.map(drop),
         Operation::DeleteKey => broker.delete_key(asker, vault, key_name("doomed")).await.map(drop),
         Operation::Examine => {
             let ask = broker.examine(asker, principal("corp/dns:host1"), (vault, key), &[]);
@@ -236,14 +256,12 @@ fn a_grant() -> NewGrant {
     }
 }
 
+fn a_use() -> Used {
+    Used { principal: None, counts: vec![(Operation::GetKey, Outcome::Allowed, 1)] }
+}
+
 fn a_vault() -> NewVault {
-    NewVault {
-        name: vault_name("new-vault"),
-        backend: backend_name("software"),
-        hsm_backend: None,
-        soft_delete_days: None,
-        purge_protection: false,
-    }
+    NewVault::new(vault_name("new-vault"), backend_name("software"))
 }
 
 fn a_wrap(on: &Target) -> WrapKey {

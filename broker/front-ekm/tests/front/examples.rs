@@ -64,7 +64,7 @@ fn the_request_context_stands_in_the_audit() {
     desk.wrap(POOL, "aes-key-1", "A256KW", VALUE);
     let entry = desk.entries().pop().unwrap();
     assert_eq!(entry.asker.front.word(), "ekm");
-    assert_eq!(entry.asker.peer, "127.0.0.1:5");
+    assert_eq!(entry.asker.peer.to_string(), "127.0.0.1:5");
     assert_eq!(
         entry.asker.client_request_id.as_deref(),
         Some("mhsm-pool-name/aa9a3cb4-82b4-11f0-afc6-5ffd3bdade85/6476b291-7c15-4d0b-aef9-03688390cb8e")

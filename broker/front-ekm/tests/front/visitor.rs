@@ -45,13 +45,7 @@ impl Desk {
     /// With a list of who may come in.
     pub fn letting_in(principals: &[&str]) -> Self {
         let bench = Bench::new();
-        let vault = NewVault {
-            name: vault_name("vault2"),
-            backend: backend_name("software"),
-            hsm_backend: None,
-            soft_delete_days: None,
-            purge_protection: false,
-        };
+        let vault = NewVault::new(vault_name("vault2"), backend_name("software"));
         run(bench.broker.create_vault(&bench.admin(), vault)).unwrap();
         bench.give(EVERYTHING, Permission::ALL, Scope::Broker);
         bench.give_role(POOL, Role::CryptoServiceEncryptionUser, Scope::Vault(bench.vault()));
@@ -105,7 +99,7 @@ pub fn seed(who: &str) -> AskerSeed {
         request: RequestId::from_random([9; 16]),
         principal: principal(who),
         fingerprint_sha256: Some([3; 32]),
-        peer: "127.0.0.1:5".to_owned(),
+        peer: ([127, 0, 0, 1], 5).into(),
         proof: None,
     }
 }

@@ -274,7 +274,7 @@ fn the_audit_knows_who_asked_and_from_where() {
     let desk = Desk::new();
     desk.admin("GET", "/keys/k", "");
     let entry = desk.entries().pop().unwrap();
-    assert_eq!((entry.asker.principal.as_str(), entry.asker.peer.as_str()), (ADMIN, "127.0.0.1:5"));
+    assert_eq!((entry.asker.principal.as_str(), entry.asker.peer.to_string().as_str()), (ADMIN, "127.0.0.1:5"));
     assert_eq!((entry.asker.fingerprint_sha256, entry.scope.as_str()), (Some([3; 32]), "/vault1/k"));
     assert_eq!(entry.asker.front, broker_core::entry::Front::Keyvault);
 }
@@ -287,7 +287,7 @@ fn an_answer_can_be_awaited_on_any_thread() {
         request: RequestId([0; 16]),
         principal: principal(ADMIN),
         fingerprint_sha256: None,
-        peer: String::new(),
+        peer: ([127, 0, 0, 1], 5).into(),
         proof: None,
     };
     check(&desk.front.answer(seed, request("GET", "/keys", "")));

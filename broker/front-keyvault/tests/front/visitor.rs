@@ -64,7 +64,7 @@ impl Desk {
             request: RequestId::from_random([9; 16]),
             principal: principal(who),
             fingerprint_sha256: Some([3; 32]),
-            peer: "127.0.0.1:5".to_owned(),
+            peer: ([127, 0, 0, 1], 5).into(),
             proof: None,
         };
         heard(run(self.front.answer(seed, request)))

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use broker_core::broker::{Broker, Finding, NewGrant, NewVault, VaultPatch};
-use broker_core::entry::Asker;
+use broker_core::entry::{Asker, Outcome};
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::name::{AnchorName, BackendName, KeyName, NameError, Principal, VaultName};
+use broker_core::network::Network;
 use broker_core::permission::{Permission, PermissionSet, Role};
+use broker_core::rate::Rate;
 use broker_core::refusal::Refusal;
-use broker_core::vault::{Pin, Vault};
+use broker_core::usage::Used;
+use broker_core::vault::{Pin, Vault, VaultState};
+use broker_core::verb::Operation;
 
 use super::wire::{self, Ask, Reply};
 use crate::hex;
@@ -60,13 +64,16 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             let sha256 = crate::config::digest(&sha256).map_err(|error| bad(error.to_string()))?;
             Ok(Reply::Pins(vec![pin_out(&broker.create_pin(asker, anchor(&name)?, sha256).await?)]))
         }
-        Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection } => {
+        Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection, networks, tags, rate } => {
             let vault = NewVault {
                 name: VaultName::parse(&name).map_err(bad_name)?,
                 backend: BackendName::parse(&backend).map_err(bad_name)?,
                 hsm_backend: hsm_backend.as_deref().map(BackendName::parse).transpose().map_err(bad_name)?,
                 soft_delete_days,
                 purge_protection,
+                networks: networks_of(&networks)?,
+                tags,
+                rate: rate.map(rate_of),
             };
             Ok(Reply::Vaults(vec![vault_out(&*broker.create_vault(asker, vault).await?)]))
         }
@@ -90,18 +97,35 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             let vault = VaultName::parse(&vault).map_err(bad_name)?;
             broker.lock_key(asker, vault, key, lock).await.map(|()| Reply::Done {})
         }
+        Ask::DeleteVault { name } => {
+            Ok(Reply::Vaults(vec![vault_out(&*broker.delete_vault(asker, vault(&name)?).await?)]))
+        }
+        Ask::LockVault { name, lock } => {
+            Ok(Reply::Vaults(vec![vault_out(&*broker.lock_vault(asker, vault(&name)?, lock).await?)]))
+        }
+        Ask::PurgeVault { name } => broker.purge_vault(asker, vault(&name)?).await.map(|()| Reply::Done {}),
+        Ask::ReadUsage { principal, after } => {
+            let principal = principal.as_deref().map(Principal::parse).transpose().map_err(bad_name)?;
+            let page = broker.read_usage(asker, principal, after).await?;
+            Ok(Reply::Usage { rows: page.items.iter().map(used_out).collect(), next: page.next })
+        }
+        Ask::RecoverVault { name } => {
+            Ok(Reply::Vaults(vec![vault_out(&*broker.recover_vault(asker, vault(&name)?).await?)]))
+        }
         Ask::RemoveGrant { id } => {
             let id = GrantId::parse(&id).ok_or_else(|| bad(format!("{id:?} is not a grant's id")))?;
             broker.remove_grant(asker, Scope::Broker, id).await.map(|_| Reply::Done {})
         }
         Ask::RemovePin { name } => broker.remove_pin(asker, anchor(&name)?).await.map(|()| Reply::Done {}),
-        Ask::UpdateVault { name, hsm_backend, purge_protection } => {
+        Ask::UpdateVault { name, hsm_backend, purge_protection, networks, tags, rate, no_rate } => {
             let patch = VaultPatch {
                 hsm_backend: hsm_backend.as_deref().map(BackendName::parse).transpose().map_err(bad_name)?,
                 purge_protection,
+                networks: networks.as_deref().map(networks_of).transpose()?,
+                tags,
+                rate: if no_rate { Some(None) } else { rate.map(|rate| Some(rate_of(rate))) },
             };
-            let name = VaultName::parse(&name).map_err(bad_name)?;
-            Ok(Reply::Vaults(vec![vault_out(&*broker.update_vault(asker, name, patch).await?)]))
+            Ok(Reply::Vaults(vec![vault_out(&*broker.update_vault(asker, vault(&name)?, patch).await?)]))
         }
     }
 }
@@ -116,6 +140,18 @@ fn bad_name(error: NameError) -> Refusal {
 
 fn anchor(name: &str) -> Result<AnchorName, Refusal> {
     AnchorName::parse(name).map_err(bad_name)
+}
+
+fn vault(name: &str) -> Result<VaultName, Refusal> {
+    VaultName::parse(name).map_err(bad_name)
+}
+
+fn networks_of(texts: &[String]) -> Result<Vec<Network>, Refusal> {
+    texts.iter().map(|text| Network::parse(text).map_err(bad)).collect()
+}
+
+const fn rate_of(rate: wire::Rate) -> Rate {
+    Rate { operations_per_10s: rate.operations_per_10s, operations_burst: rate.operations_burst }
 }
 
 fn scope_of(text: &str) -> Result<Scope, Refusal> {
@@ -175,13 +211,40 @@ fn pin_out(pin: &Arc<Pin>) -> wire::Pin {
     }
 }
 
+fn used_out(used: &Used) -> wire::Used {
+    let counted = |(operation, outcome, count): &(Operation, Outcome, u64)| wire::Counted {
+        operation: operation.word().to_owned(),
+        outcome: outcome.word().to_owned(),
+        count: *count,
+    };
+    wire::Used {
+        principal: used.principal.as_ref().map(ToString::to_string),
+        counts: used.counts.iter().map(counted).collect(),
+    }
+}
+
 fn vault_out(vault: &Vault) -> wire::Vault {
+    let (state, deletion) = match vault.state {
+        VaultState::Live => ("live", None),
+        VaultState::Deleted { deleted_s, purge_s } => ("deleted", Some((deleted_s, purge_s))),
+        VaultState::Purging { deleted_s, purge_s } => ("purging", Some((deleted_s, purge_s))),
+    };
     wire::Vault {
         name: vault.name.to_string(),
         backend: vault.backend.to_string(),
         hsm_backend: vault.hsm_backend.as_ref().map(ToString::to_string),
         soft_delete_days: vault.soft_delete_days,
         purge_protection: vault.purge_protection,
+        networks: vault.networks.iter().map(ToString::to_string).collect(),
+        tags: vault.tags.clone(),
+        delete_lock: vault.delete_lock,
+        rate: vault.rate.map(|rate| wire::Rate {
+            operations_per_10s: rate.operations_per_10s,
+            operations_burst: rate.operations_burst,
+        }),
+        state: state.to_owned(),
+        deleted: deletion.map(|(deleted_s, _)| deleted_s),
+        purge: deletion.map(|(_, purge_s)| purge_s),
         created: vault.created_s,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use broker_core::entry::{Asker, Front};
+use broker_core::entry::{Asker, Front, Peer};
 use broker_core::name::Principal;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -91,7 +91,7 @@ async fn converse(stream: UnixStream, desk: &Arc<Desk>) -> Result<()> {
             client_request_id: None,
             principal: principal.clone(),
             fingerprint_sha256: None,
-            peer: "unix socket".to_owned(),
+            peer: Peer::Here("unix socket"),
             front: Front::Admin,
             proof: None,
         };

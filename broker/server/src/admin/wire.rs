@@ -1,5 +1,7 @@
 //! What goes over the socket. Times are Unix seconds, scopes `/`, `/vault` or `/vault/key`, digests hexadecimal.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of a line in either direction.
@@ -36,6 +38,15 @@ pub enum Ask {
         soft_delete_days: Option<u16>,
         #[serde(default)]
         purge_protection: bool,
+        #[serde(default)]
+        networks: Vec<String>,
+        #[serde(default)]
+        tags: BTreeMap<String, String>,
+        #[serde(default)]
+        rate: Option<Rate>,
+    },
+    DeleteVault {
+        name: String,
     },
     Examine {
         principal: String,
@@ -52,6 +63,22 @@ pub enum Ask {
         key: String,
         lock: bool,
     },
+    LockVault {
+        name: String,
+        lock: bool,
+    },
+    PurgeVault {
+        name: String,
+    },
+    ReadUsage {
+        #[serde(default)]
+        principal: Option<String>,
+        #[serde(default)]
+        after: Option<u64>,
+    },
+    RecoverVault {
+        name: String,
+    },
     RemoveGrant {
         id: String,
     },
@@ -64,6 +91,15 @@ pub enum Ask {
         hsm_backend: Option<String>,
         #[serde(default)]
         purge_protection: Option<bool>,
+        #[serde(default)]
+        networks: Option<Vec<String>>,
+        #[serde(default)]
+        tags: Option<BTreeMap<String, String>>,
+        #[serde(default)]
+        rate: Option<Rate>,
+        /// The broker's own rate again.
+        #[serde(default)]
+        no_rate: bool,
     },
 }
 
@@ -82,6 +118,11 @@ pub enum Reply {
         reason: String,
         message: String,
         request: String,
+    },
+    Usage {
+        rows: Vec<Used>,
+        /// Where the next page begins.
+        next: Option<u64>,
     },
     Vaults(Vec<Vault>),
 }
@@ -122,7 +163,45 @@ pub struct Vault {
     pub hsm_backend: Option<String>,
     pub soft_delete_days: u16,
     pub purge_protection: bool,
+    pub networks: Vec<String>,
+    pub tags: BTreeMap<String, String>,
+    pub delete_lock: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// live, deleted or purging.
+    pub state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purge: Option<i64>,
     pub created: i64,
+}
+
+/// Operations of one principal.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rate {
+    #[serde(rename = "operations-per-10s")]
+    pub operations_per_10s: u32,
+    pub operations_burst: u32,
+}
+
+/// What one principal asked for; without a principal, those that are counted together.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Used {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    pub counts: Vec<Counted>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counted {
+    pub operation: String,
+    /// allowed, refused or error.
+    pub outcome: String,
+    pub count: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! grant, revoke, grants, vault, pin: through the running broker's socket, never past it.
+//! grant, revoke, grants, pin, key, doctor, clock: through the running broker's socket, never past it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,17 +7,17 @@ use clap::{Args, Subcommand};
 
 use super::say;
 use crate::admin::client;
-use crate::admin::wire::{Ask, Grant, Pin, Reply, Vault};
+use crate::admin::wire::{Ask, Grant, Pin, Reply};
 
 /// How to reach the running broker.
 #[derive(Args)]
 pub struct Reach {
     /// The running broker's admin socket
     #[arg(long, env = "KEYBROKER_SOCKET", value_name = "PATH", default_value = "/run/keybroker/admin.sock")]
-    socket: PathBuf,
+    pub socket: PathBuf,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 #[derive(Args)]
@@ -92,69 +92,6 @@ pub struct Grants {
 impl Grants {
     pub fn run(self) -> Result<()> {
         show_grants(&self.reach, &Ask::ListGrants { scope: self.scope })
-    }
-}
-
-#[derive(Args)]
-pub struct VaultCommand {
-    #[command(subcommand)]
-    action: VaultAction,
-}
-
-#[derive(Subcommand)]
-enum VaultAction {
-    /// Make a vault
-    Create {
-        /// 3 to 24 lower-case letters, digits and hyphens
-        name: String,
-        /// Where its keys live
-        #[arg(long, default_value = "software")]
-        backend: String,
-        /// Where its keys of an -HSM kty live
-        #[arg(long)]
-        hsm_backend: Option<String>,
-        /// How long a deleted key can be recovered, 7 to 90
-        #[arg(long)]
-        soft_delete_days: Option<u16>,
-        /// Purge nothing before its time; cannot be taken back
-        #[arg(long)]
-        purge_protection: bool,
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// Show the vaults
-    List {
-        #[command(flatten)]
-        reach: Reach,
-    },
-    /// Change a vault
-    Update {
-        name: String,
-        #[arg(long)]
-        hsm_backend: Option<String>,
-        /// Purge nothing before its time; cannot be taken back
-        #[arg(long)]
-        purge_protection: bool,
-        #[command(flatten)]
-        reach: Reach,
-    },
-}
-
-impl VaultCommand {
-    pub fn run(self) -> Result<()> {
-        match self.action {
-            VaultAction::Create { name, backend, hsm_backend, soft_delete_days, purge_protection, reach } => {
-                show_vaults(
-                    &reach,
-                    &Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection },
-                )
-            }
-            VaultAction::List { reach } => show_vaults(&reach, &Ask::ListVaults {}),
-            VaultAction::Update { name, hsm_backend, purge_protection, reach } => {
-                let purge_protection = purge_protection.then_some(true);
-                show_vaults(&reach, &Ask::UpdateVault { name, hsm_backend, purge_protection })
-            }
-        }
     }
 }
 
@@ -320,7 +257,7 @@ fn fingerprint(file: &Path) -> Result<String> {
     Ok(crate::hex(&broker_crypto::digest::sha256(&der)))
 }
 
-fn done(reach: &Reach, ask: &Ask, words: &str) -> Result<()> {
+pub fn done(reach: &Reach, ask: &Ask, words: &str) -> Result<()> {
     let reply = client::ask(&reach.socket, ask)?;
     if reach.json { say::json(&reply) } else { say::line(words) }
 }
@@ -346,24 +283,6 @@ fn show_grants(reach: &Reach, ask: &Ask) -> Result<()> {
     say::table(&["ID", "PRINCIPAL", "SCOPE", "ROLE OR PERMISSIONS", "FROM", "UNTIL", "GRANTED BY"], &rows)
 }
 
-fn show_vaults(reach: &Reach, ask: &Ask) -> Result<()> {
-    let Reply::Vaults(vaults) = client::ask(&reach.socket, ask)? else { bail!(UNEXPECTED) };
-    if reach.json {
-        return say::json(&vaults);
-    }
-    let row = |vault: &Vault| {
-        vec![
-            vault.name.clone(),
-            vault.backend.clone(),
-            vault.hsm_backend.clone().unwrap_or_else(|| "-".to_owned()),
-            format!("{} days", vault.soft_delete_days),
-            if vault.purge_protection { "on" } else { "off" }.to_owned(),
-        ]
-    };
-    let rows: Vec<_> = vaults.iter().map(row).collect();
-    say::table(&["VAULT", "BACKEND", "HSM BACKEND", "SOFT DELETE", "PURGE PROTECTION"], &rows)
-}
-
 fn show_pins(reach: &Reach, ask: &Ask) -> Result<()> {
     let Reply::Pins(pins) = client::ask(&reach.socket, ask)? else { bail!(UNEXPECTED) };
     if reach.json {
@@ -374,4 +293,5 @@ fn show_pins(reach: &Reach, ask: &Ask) -> Result<()> {
     say::table(&["PRINCIPAL", "SHA-256", "PINNED BY"], &rows)
 }
 
-const UNEXPECTED: &str = "the broker gave another reply than was asked for; are both of the same version?";
+/// For a reply of another kind than was asked for.
+pub const UNEXPECTED: &str = "the broker gave another reply than was asked for; are both of the same version?";

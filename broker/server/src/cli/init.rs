@@ -7,7 +7,7 @@ use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::name::{BackendName, Principal, VaultName};
 use broker_core::permission::Role;
 use broker_core::port::{Change, Store as _};
-use broker_core::vault::{SOFT_DELETE_DAYS, Vault};
+use broker_core::vault::Vault;
 use clap::Args;
 
 use super::say;
@@ -144,12 +144,5 @@ fn first_grant(principal: Principal, granted_by: Principal, now_s: i64) -> Resul
 }
 
 fn first_vault(name: VaultName, now_s: i64) -> Result<Vault> {
-    Ok(Vault {
-        name,
-        backend: BackendName::parse("software")?,
-        hsm_backend: None,
-        soft_delete_days: *SOFT_DELETE_DAYS.end(),
-        purge_protection: false,
-        created_s: now_s,
-    })
+    Ok(Vault::new(name, BackendName::parse("software")?, now_s))
 }

@@ -10,6 +10,8 @@ mod init;
 mod say;
 mod sidecar;
 mod upstream;
+mod usage;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,8 +47,10 @@ enum Command {
     Revoke(admin::Revoke),
     /// Show the grants at a scope and below it
     Grants(admin::Grants),
-    /// Make, change and show vaults, through the running broker
-    Vault(admin::VaultCommand),
+    /// Make, change, show, lock, delete, recover and purge vaults, through the running broker
+    Vault(vault::VaultCommand),
+    /// Show how often each principal asked for what, through the running broker
+    Usage(usage::Usage),
     /// Trust single client certificates by their SHA-256, through the running broker
     Pin(admin::PinCommand),
     /// Set and lift delete locks of keys, through the running broker
@@ -112,6 +116,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Revoke(revoke) => revoke.run(),
         Command::Grants(grants) => grants.run(),
         Command::Vault(vault) => vault.run(),
+        Command::Usage(usage) => usage.run(),
         Command::Pin(pin) => pin.run(),
         Command::Key(key) => key.run(),
         Command::Clock(clock) => clock.run(),

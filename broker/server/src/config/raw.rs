@@ -288,12 +288,22 @@ pub struct Limits {
     pub versions_tried_max: usize,
     #[serde(rename = "rsa1-5")]
     pub rsa1_5: bool,
+    #[serde(rename = "operations-per-10s-max")]
+    pub operations_per_10s_max: u32,
+    pub operations_burst_max: u32,
+    pub connections_per_principal_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let core = broker_core::broker::Limits::default();
-        Self { versions_tried_max: core.versions_tried_max, rsa1_5: core.rsa1_5 }
+        Self {
+            versions_tried_max: core.versions_tried_max,
+            rsa1_5: core.rsa1_5,
+            operations_per_10s_max: core.rate.operations_per_10s,
+            operations_burst_max: core.rate.operations_burst,
+            connections_per_principal_max: 2000,
+        }
     }
 }
 
@@ -328,11 +338,13 @@ pub struct Metrics {
 pub struct Scheduler {
     pub clock_jump_s_max: u32,
     pub every_ms: u64,
+    pub usage_keep_ms: u64,
+    pub usage_note_ms: u64,
 }
 
 impl Default for Scheduler {
     fn default() -> Self {
-        Self { clock_jump_s_max: 3600, every_ms: 10_000 }
+        Self { clock_jump_s_max: 3600, every_ms: 10_000, usage_keep_ms: 60_000, usage_note_ms: 3_600_000 }
     }
 }
 

@@ -14,15 +14,21 @@ const BACKEND_OUTCOMES: [&str; 7] =
     ["backend-busy", "backend-deadline", "backend-faulty", "backend-unavailable", "internal", "ok", "unwrappable"];
 
 /// How requests end that alerts watch, with the reason.
-const ENDS: [(&str, &str); 4] =
-    [("allowed", "none"), ("error", "audit-unavailable"), ("error", "internal"), ("refused", "forbidden")];
+const ENDS: [(&str, &str); 6] = [
+    ("allowed", "none"),
+    ("error", "audit-unavailable"),
+    ("error", "internal"),
+    ("refused", "forbidden"),
+    ("refused", "network-forbidden"),
+    ("refused", "too-many-requests"),
+];
 
 /// What the scheduler does, and how it ends: well, or with what it is tried again after.
-const DEEDS: [&str; 3] = ["notify", "purge", "rotate"];
+const DEEDS: [&str; 4] = ["notify", "purge", "purge-vault", "rotate"];
 const DEED_OUTCOMES: [&str; 5] = ["audit-unavailable", "backend-unavailable", "internal", "ok", "store-unavailable"];
 
 /// How a TLS handshake ends, as `Listener` calls it.
-const HANDSHAKES: [&str; 9] = [
+const HANDSHAKES: [&str; 10] = [
     "bad-certificate",
     "connection-lost",
     "incompatible",
@@ -32,6 +38,7 @@ const HANDSHAKES: [&str; 9] = [
     "protocol-error",
     "refused-by-client",
     "timeout",
+    "too-many-connections",
 ];
 
 impl Metrics {

@@ -8,10 +8,12 @@ use broker_core::algorithm::{KeySpec, PublicKey};
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::key::{KeyOperations, KeyRecord, KeyState, Material, VersionRecord};
 use broker_core::name::{AnchorName, BackendName, KeyName, KeyVersion, Principal, VaultName};
+use broker_core::network::Network;
 use broker_core::permission::Role;
 use broker_core::port::Change;
+use broker_core::rate::Rate;
 use broker_core::secret::Secret;
-use broker_core::vault::{Pin, Vault};
+use broker_core::vault::{Pin, Vault, VaultState};
 use broker_store_sqlite::{OpenError, Options, Root, SqliteStore};
 pub use broker_testkit::store_questions::policy;
 
@@ -161,6 +163,11 @@ pub fn vault(name: &str) -> Vault {
         hsm_backend: Some(BackendName::parse("hsm").unwrap()),
         soft_delete_days: 7,
         purge_protection: true,
+        networks: vec![Network::parse("192.0.2.0/24").unwrap(), Network::parse("fd00::/8").unwrap()],
+        tags: [("readable-tag".to_owned(), "readable-value".to_owned())].into(),
+        delete_lock: true,
+        rate: Some(Rate { operations_per_10s: 20, operations_burst: 5 }),
+        state: VaultState::Live,
         created_s: 5,
     }
 }
