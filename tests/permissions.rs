@@ -319,11 +319,21 @@ impl Counter {
 
     /// A request for an operation that is an administrator's alone, and the scope it needs its permission on; none where
     /// there is no case. Each call is of things of its own.
-    fn request(&mut self, operation: Operation) -> Option<(Vec<String>, &'static str)> {
+    fn request(&mut self, operation: Operation) -> Option<(Vec<String>, String)> {
         self.uids += 1;
         let (name, sha256) = (format!("thing-{}", self.uids), format!("{:064x}", self.uids));
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        Some(match operation {
+        let (words, scope) = match operation {
+            Operation::DeleteVault | Operation::PurgeVault | Operation::RecoverVault => {
+                let act = operation.word().trim_end_matches("-vault");
+                self.broker.ask(&["vault", "create", &name]);
+                if operation != Operation::DeleteVault {
+                    self.broker.ask(&["vault", "delete", &name]);
+                }
+                return Some((words(&["vault", act, &name]), format!("/{name}")));
+            }
+            Operation::LockVault => (words(&["vault", "lock", "vault1"]), "/vault1"),
+            Operation::ReadUsage => (words(&["usage"]), "/"),
             Operation::AcceptClock => (words(&["clock", "accept"]), "/"),
             Operation::Examine => (words(&["doctor", "--principal", "local/uid:1", "--key", "/vault1/k"]), "/vault1/k"),
             Operation::LockKey => (words(&["key", "lock", "/vault1/k"]), "/vault1/k"),
@@ -349,7 +359,8 @@ impl Counter {
             }
             Operation::UpdateVault => (words(&["vault", "update", "vault1", "--purge-protection"]), "/vault1"),
             _ => return None,
-        })
+        };
+        Some((words, scope.to_owned()))
     }
 }
 
@@ -363,7 +374,7 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
     counter.broker.admin().create("k", "oct", 256);
     let on_routes: Vec<_> = ROUTES.iter().map(|route| route.action.operation()).collect();
     // The broker itself alone asks for these; no door leads to them.
-    let inside = [Operation::LoadBackend, Operation::NotifyKey, Operation::ReloadTrust];
+    let inside = [Operation::LoadBackend, Operation::NoteUsage, Operation::NotifyKey, Operation::ReloadTrust];
     let by_socket = |operation: &Operation| !on_routes.contains(operation) && !inside.contains(operation);
     for operation in Operation::ALL.iter().copied().filter(by_socket) {
         let permission = operation.permission();

@@ -6,5 +6,6 @@ mod faults;
 mod flat;
 mod kills;
 mod plant;
+mod purge;
 mod sandbox;
 mod verbs;

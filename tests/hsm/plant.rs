@@ -71,6 +71,11 @@ impl Plant {
         Self { broker, token }
     }
 
+    /// Where SoftHSM keeps its tokens.
+    pub fn tokens(&self) -> PathBuf {
+        self.token.path().join("tokens")
+    }
+
     /// Has the shim break the next calls; its documentation says how.
     pub fn tell(&self, control: &str) {
         fs::write(self.token.path().join("control"), control).unwrap();

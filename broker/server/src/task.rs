@@ -338,6 +338,33 @@ mod tests {
     }
 
     #[test]
+    fn a_deleted_vault_is_purged_when_its_time_has_come_and_what_was_begun_is_finished_whatever_the_clock_says() {
+        let bench = Bench::new();
+        for key in ["k", "l"] {
+            bench.make_key(key, KeySpec::Oct256);
+        }
+        run(bench.broker.delete_vault(&bench.admin(), bench.vault())).unwrap();
+        let (mut watched, mut pauses) = (scheduler(&bench, i64::MAX), Pauses::new());
+        let vaults = || bench.broker.ruling().vaults.len();
+        bench.clock.advance_s(90 * DAY_S - 1);
+        run(watched.round(&mut pauses)).unwrap();
+        run(watched.foresee()).unwrap();
+        let next = watched.metrics.deeds_next.with_label_values(&["purge-vault"]).get();
+        assert_eq!((vaults(), next), (1, bench.clock.now_s() + 1));
+        bench.clock.advance_s(1);
+        // The clock's own mark is the first commit of a round, then come the vault's, and two of the first key; the second
+        // key's is interrupted.
+        bench.store.fail_commit_after(4);
+        run(watched.round(&mut pauses)).unwrap();
+        assert_eq!((vaults(), done(&bench, Operation::PurgeVault), pauses.len()), (1, 1, 1));
+        // A clock that nobody believes does not keep it waiting.
+        watched.guard = Arc::new(ClockGuard::new(60, Some(&0_i64.to_be_bytes())));
+        run(watched.round(&mut Pauses::new())).unwrap();
+        assert_eq!((vaults(), watched.metrics.clock_suspended.get()), (0, 1));
+        assert_eq!(watched.metrics.deeds.with_label_values(&["purge-vault", "ok"]).get(), 1);
+    }
+
+    #[test]
     fn a_clock_that_jumps_forward_destroys_nothing_until_it_is_accepted() {
         let bench = Bench::new();
         bench.make_key("k", KeySpec::Oct256);
