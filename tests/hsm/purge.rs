@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use keybroker_tests::{Asks as _, Client, SUFFIX, unb64};
+use keybroker_tests::{AUTHORIZATION, Asks as _, Client, Request, SUFFIX, eventually, unb64};
 use serde_json::json;
 
 use crate::plant::Plant;
@@ -51,4 +51,33 @@ fn a_purge_leaves_nothing_in_the_token_and_spares_what_a_restored_key_shares() {
     assert_eq!(objects(&plant), at_first + 2);
     broker.ask(&["vault", "purge", "vault2"]);
     assert_eq!(objects(&plant), at_first);
+}
+
+#[test]
+fn a_purge_that_the_brokers_death_interrupts_is_finished_by_itself_after_the_restart() {
+    let mut plant = Plant::breakable();
+    let at_first = objects(&plant);
+    let admin = plant.broker.admin();
+    admin.create("k", "oct-HSM", 256);
+    admin.call("DELETE", "/keys/k", None).with_status(200);
+    plant.tell("C_DestroyObject hang 1\n");
+    // No answer comes: the broker is killed while the token hangs.
+    let asking = std::thread::spawn(move || admin.try_send(&purge_request()).is_err());
+    eventually("the token to hang", || plant.untold().is_empty().then_some(()));
+    assert_eq!(objects(&plant), at_first + 1);
+    plant.broker.kill9();
+    assert!(asking.join().unwrap());
+    plant.broker.serve();
+    let admin = plant.broker.admin();
+    eventually("the end of the purge", || (admin.get("/deletedkeys/k").status == 404).then_some(()));
+    assert_eq!(objects(&plant), at_first);
+    let by_itself = |entry: &serde_json::Value| {
+        entry["operation"] == "purge-key" && entry["principal"] == "system/purge" && entry["decision"] == "allowed"
+    };
+    assert_eq!(plant.broker.audit().iter().filter(|entry| by_itself(entry)).count(), 1);
+    admin.create("k", "oct-HSM", 256);
+}
+
+fn purge_request() -> Request {
+    Request::new("DELETE", "/deletedkeys/k?api-version=7.4").header(AUTHORIZATION.0, AUTHORIZATION.1)
 }
