@@ -24,6 +24,7 @@ fn bench(operations_per_10s: u32, operations_burst: u32) -> Bench {
     let make = |spec| run(bench.broker.create_key(&operator(), bench.create_ask("k", spec))).unwrap();
     make(KeySpec::Rsa2048);
     let user = broker_core::broker::NewGrant {
+        id: None,
         principal: principal(USER),
         granted: broker_core::grant::Granted::Role(Role::CryptoUser),
         scope: Scope::Broker,
@@ -206,7 +207,7 @@ fn the_cost_of_a_charge_and_of_a_count() {
                 }
             });
             let nanos = began.elapsed().as_nanos() / u128::from(ROUNDS);
-            println!("{what}, {threads} threads: {nanos} ns each");
+            eprintln!("{what}, {threads} threads: {nanos} ns each");
         };
         each("charge", &|who, round| drop(rates.charge(&names[who], None, rate, round)));
         each("count", &|who, _| usage.count(&names[who], Operation::WrapKey, Outcome::Allowed));

@@ -131,6 +131,7 @@ fn kind_of(refusal: &Refusal) -> types::Error {
         | Refusal::KeyNotFound { .. }
         | Refusal::KeyNotYetValid { .. }
         | Refusal::KeyOperationExcluded { .. }
+        | Refusal::NetworkForbidden { .. }
         | Refusal::NotFound { .. }
         | Refusal::NotImplemented { .. }
         | Refusal::ObjectNotExtractable { .. }
@@ -138,7 +139,9 @@ fn kind_of(refusal: &Refusal) -> types::Error {
         | Refusal::ObjectUsageExcluded { .. }
         | Refusal::ObjectWrongState { .. }
         | Refusal::PurgeProtected { .. }
-        | Refusal::VaultNotFound { .. } => types::Error::NotReady,
+        | Refusal::VaultDeleted { .. }
+        | Refusal::VaultNotFound { .. }
+        | Refusal::VaultPurgeProtected { .. } => types::Error::NotReady,
         Refusal::Unwrappable => types::Error::Unwrappable,
     }
 }
