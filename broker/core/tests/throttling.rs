@@ -154,6 +154,7 @@ fn use_is_counted_by_principal_operation_and_outcome_kept_and_noted() {
         chance: Arc::new(SeededChance::new(2)),
         clock: bench.clock.clone(),
         limits: Limits::default(),
+        object_crypto: Arc::new(broker_testkit::FakeObjectCrypto::default()),
         store: bench.store.clone(),
     };
     let again = run(Broker::open(parts)).unwrap();

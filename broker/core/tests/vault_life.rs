@@ -75,6 +75,7 @@ fn reopened(bench: &Bench) -> Broker {
         chance: Arc::new(SeededChance::new(2)),
         clock: bench.clock.clone(),
         limits: broker_core::broker::Limits::default(),
+        object_crypto: Arc::new(broker_testkit::FakeObjectCrypto::default()),
         store: bench.store.clone(),
     };
     run(Broker::open(parts)).unwrap()
