@@ -1,11 +1,10 @@
 //! Who asks too often is told when to come back, and everyone's use is counted.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use broker_core::algorithm::{KeySpec, WrapAlgorithm};
-use broker_core::broker::{Broker, Limits, Parts, VaultPatch};
+use broker_core::broker::{Limits, VaultPatch};
 use broker_core::entry::{Asker, Decision, Front, Outcome, Peer};
 use broker_core::grant::Scope;
 use broker_core::name::RequestId;
@@ -14,7 +13,7 @@ use broker_core::rate::{Rate, Rates};
 use broker_core::refusal::Refusal;
 use broker_core::usage::{Usage, Used};
 use broker_core::verb::Operation;
-use broker_testkit::{Bench, SeededChance, asker, key_name, principal, run};
+use broker_testkit::{Bench, asker, key_name, principal, run};
 
 const USER: &str = "corp/dns:host1";
 
@@ -148,16 +147,7 @@ fn use_is_counted_by_principal_operation_and_outcome_kept_and_noted() {
     let expected_note = format!("{USER}: create-key refused 1, get-key allowed 3, wrap-key error 1");
     assert_eq!(noted.unwrap().detail.unwrap(), expected_note);
     run(bench.broker.keep_usage()).unwrap();
-    let parts = Parts {
-        audit: bench.audit.clone(),
-        backends: (*bench.broker.backends()).clone(),
-        chance: Arc::new(SeededChance::new(2)),
-        clock: bench.clock.clone(),
-        limits: Limits::default(),
-        object_crypto: Arc::new(broker_testkit::FakeObjectCrypto::default()),
-        store: bench.store.clone(),
-    };
-    let again = run(Broker::open(parts)).unwrap();
+    let again = bench.reopened();
     let page = run(again.read_usage(&operator(), Some(principal(USER)), None)).unwrap();
     assert_eq!(page.items, [Used { principal: Some(principal(USER)), counts: expected.to_vec() }]);
     let before = bench.audit.len();

@@ -3,10 +3,8 @@
 
 mod every_verb;
 
-use std::sync::Arc;
-
 use broker_core::algorithm::KeySpec;
-use broker_core::broker::{Broker, CreateKey, NewVault, Parts, Task, VaultPatch, task_asker};
+use broker_core::broker::{CreateKey, NewVault, Task, VaultPatch, task_asker};
 use broker_core::entry::{Asker, Front, Peer, Phase};
 use broker_core::grant::Scope;
 use broker_core::name::{RequestId, VaultName};
@@ -15,7 +13,7 @@ use broker_core::permission::Permission;
 use broker_core::refusal::Refusal;
 use broker_core::vault::VaultState;
 use broker_core::verb::Operation;
-use broker_testkit::{Bench, SeededChance, asker, backend_name, key_name, run, vault_name};
+use broker_testkit::{Bench, asker, backend_name, key_name, run, vault_name};
 use every_verb::{EXPECTED, Target, ask};
 
 const DAY_S: u64 = 86_400;
@@ -65,20 +63,6 @@ fn update(bench: &Bench, patch: VaultPatch) -> Result<(), Refusal> {
 
 fn make(bench: &Bench, name: &str) -> Result<(), Refusal> {
     run(bench.broker.create_vault(&bench.admin(), NewVault::new(vault_name(name), backend_name("software")))).map(drop)
-}
-
-/// Another broker over the same store and backends, as after a restart.
-fn reopened(bench: &Bench) -> Broker {
-    let parts = Parts {
-        audit: bench.audit.clone(),
-        backends: (*bench.broker.backends()).clone(),
-        chance: Arc::new(SeededChance::new(2)),
-        clock: bench.clock.clone(),
-        limits: broker_core::broker::Limits::default(),
-        object_crypto: Arc::new(broker_testkit::FakeObjectCrypto::default()),
-        store: bench.store.clone(),
-    };
-    run(Broker::open(parts)).unwrap()
 }
 
 #[test]
@@ -176,7 +160,7 @@ fn a_purged_vault_has_left_no_key_no_object_and_no_grant() {
     // The name is free, and the new vault has nothing of the old one, after a restart neither.
     make(&bench, "vault1").unwrap();
     bench.make_key("live", KeySpec::Oct256);
-    for broker in [&*bench.broker, &reopened(&bench)] {
+    for broker in [&*bench.broker, &bench.reopened()] {
         let refused = run(broker.get_key(&asker(USER), bench.vault(), key_name("live"), None)).map(drop);
         assert!(matches!(refused, Err(Refusal::Forbidden(_))), "{refused:?}");
     }
@@ -194,7 +178,7 @@ fn a_purge_that_is_interrupted_is_finished_later_and_cannot_be_recovered_from() 
     assert_eq!(purge(&bench), Err(Refusal::StoreUnavailable));
     assert!(matches!(recover(&bench), Err(Refusal::Conflict { .. })));
     assert_eq!(bench.store.peek(&bench.vault(), &key_name("a")), None);
-    let again = reopened(&bench);
+    let again = bench.reopened();
     let due: Vec<_> = again.vaults_due(0).iter().map(|vault| vault.name.clone()).collect();
     assert_eq!(due, [bench.vault()]);
     run(again.purge_vault(&task_asker(Task::Purge, RequestId([0; 16])), bench.vault())).unwrap();

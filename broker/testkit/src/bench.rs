@@ -71,6 +71,21 @@ impl Bench {
         Self { broker, audit, clock, hsm, software, store }
     }
 
+    /// Another broker over the same store, audit and backends, as after a restart.
+    #[must_use]
+    pub fn reopened(&self) -> Broker {
+        let parts = Parts {
+            audit: self.audit.clone(),
+            backends: (*self.broker.backends()).clone(),
+            chance: Arc::new(SeededChance::new(2)),
+            clock: self.clock.clone(),
+            limits: Limits::default(),
+            object_crypto: Arc::new(broker_crypto::object::port::HostCrypto),
+            store: self.store.clone(),
+        };
+        run(Broker::open(parts)).unwrap()
+    }
+
     /// `local/uid:0`.
     #[must_use]
     pub fn admin(&self) -> Asker {
