@@ -22,7 +22,7 @@ const USER: &str = "corp/dns:host1";
 const ALL: &str = "corp/dns:all";
 
 /// Operations of the table that are not about `vault1` or a key in it.
-const ELSEWHERE: [Operation; 16] = [
+const ELSEWHERE: [Operation; 17] = [
     Operation::AcceptClock,
     Operation::CreateGrant,
     Operation::CreatePin,
@@ -37,6 +37,7 @@ const ELSEWHERE: [Operation; 16] = [
     Operation::PurgeVault,
     Operation::ReadUsage,
     Operation::ReloadTrust,
+    Operation::SettleObjects,
     Operation::RemovePin,
     Operation::RecoverVault,
 ];
