@@ -2,12 +2,14 @@
 
 mod filter;
 mod life;
+mod limits;
 mod word;
 
 use std::fmt;
 
 pub use filter::{DateField, Filter, Term, TermField};
 pub use life::{Life, Revocation};
+pub use limits::UsageLimits;
 pub use word::{
     BlockMode, Curve, Derivation, HashName, KeyFormat, LinkKind, ObjectAlgorithm, ObjectKind, ObjectState, Padding,
     RevocationReason,
@@ -147,6 +149,7 @@ pub struct Attributes {
     pub process_start_s: Option<i64>,
     pub protect_stop_s: Option<i64>,
     pub deactivation_s: Option<i64>,
+    pub usage_limits: Option<UsageLimits>,
     /// Never given out but wrapped (section 3.46).
     pub sensitive: bool,
     /// Never given out at all: the opposite of Extractable (section 3.48).

@@ -4,7 +4,7 @@ use broker_core::algorithm::{WrapAlgorithm, Wrapped};
 use broker_core::name::{KeyVersion, Principal, VaultName};
 use broker_core::object::{
     Attributes, Custom, Indexed, Kept, KeyFormat, Life, LinkKind, ObjectAlgorithm, ObjectId, ObjectKind, ObjectName,
-    ObjectRecord, ObjectState, Revocation, RevocationReason, Sealed, UsageMask,
+    ObjectRecord, ObjectState, Revocation, RevocationReason, Sealed, UsageLimits, UsageMask,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,8 @@ struct AttributesMirror<'a> {
     process_start_s: Option<i64>,
     protect_stop_s: Option<i64>,
     deactivation_s: Option<i64>,
+    /// (total, left, whether by bytes)
+    usage_limits: Option<(u64, u64, bool)>,
     sensitive: bool,
     unextractable: bool,
     /// (name, index, value)
@@ -148,6 +150,7 @@ impl<'a> AttributesMirror<'a> {
             process_start_s: attributes.process_start_s,
             protect_stop_s: attributes.protect_stop_s,
             deactivation_s: attributes.deactivation_s,
+            usage_limits: attributes.usage_limits.map(|limits| (limits.total, limits.left, limits.by_bytes)),
             sensitive: attributes.sensitive,
             unextractable: attributes.unextractable,
             custom: custom.collect(),
@@ -172,6 +175,7 @@ impl<'a> AttributesMirror<'a> {
             process_start_s: self.process_start_s,
             protect_stop_s: self.protect_stop_s,
             deactivation_s: self.deactivation_s,
+            usage_limits: self.usage_limits.map(|(total, left, by_bytes)| UsageLimits { total, left, by_bytes }),
             sensitive: self.sensitive,
             unextractable: self.unextractable,
             custom: self.custom.into_iter().map(custom).collect(),

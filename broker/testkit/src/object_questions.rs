@@ -6,7 +6,7 @@ use broker_core::algorithm::{WrapAlgorithm, Wrapped};
 use broker_core::name::KeyVersion;
 use broker_core::object::{
     Attributes, Custom, Filter, Indexed, Kept, KeyFormat, Life, LinkKind, ObjectAlgorithm, ObjectId, ObjectKind,
-    ObjectName, ObjectRecord, ObjectState, Revocation, RevocationReason, Sealed, Term, UsageMask,
+    ObjectName, ObjectRecord, ObjectState, Revocation, RevocationReason, Sealed, Term, UsageLimits, UsageMask,
 };
 use broker_core::port::{Change, CommitError, Store};
 
@@ -26,6 +26,7 @@ pub fn object(number: u32) -> ObjectRecord {
         process_start_s: Some(i64::from(number)),
         protect_stop_s: Some(i64::MAX - 1),
         deactivation_s: Some(i64::MAX),
+        usage_limits: Some(UsageLimits { total: 9, left: 4, by_bytes: true }),
         sensitive: true,
         unextractable: false,
         custom: vec![Custom { name: "x-größe".to_owned(), index: 1, value: number.to_be_bytes().to_vec() }],

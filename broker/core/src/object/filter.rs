@@ -42,7 +42,8 @@ word_enum! {
     }
 }
 
-/// What an object must be to be found: all of it. Empty, it finds every object.
+/// What an object must be to be found: all of it. Empty, it finds every object that is not destroyed; those
+/// are found by their state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     pub id: Option<ObjectId>,
@@ -106,7 +107,11 @@ impl Filter {
         let attributes = &record.attributes;
         self.id.is_none_or(|id| id == record.id)
             && self.kind.is_none_or(|kind| kind == record.kind)
-            && self.state.is_none_or(|state| state == record.state_at(now_s))
+            // A destroyed object is there only for who asks for it.
+            && match self.state {
+                Some(state) => state == record.state_at(now_s),
+                None => !record.life.state.is_destroyed(),
+            }
             && self.algorithm.is_none_or(|algorithm| record.algorithm == Some(algorithm))
             && self.bits.is_none_or(|bits| record.bits == Some(bits))
             && attributes.usage.0 & self.usage.0 == self.usage.0

@@ -1,6 +1,6 @@
 //! The life of a managed object: KMIP 1.4 section 3.22, with its dates. Only the transitions described there are possible.
 
-use super::{Attributes, Kept, ObjectRecord, ObjectState, RevocationReason, Usage};
+use super::{Attributes, DateField, Kept, ObjectRecord, ObjectState, RevocationReason, Usage};
 use crate::refusal::Refusal;
 
 /// Bytes of a revocation's message, at most.
@@ -196,28 +196,49 @@ impl ObjectRecord {
     pub fn with_attributes(&self, wanted: Attributes, now_s: i64) -> Result<Self, Refusal> {
         wanted.check()?;
         let (state, old) = (self.state_at(now_s), &self.attributes);
-        let moved = |old: Option<i64>, new: Option<i64>| old != new;
-        let come = |date: Option<i64>| date.is_some_and(|date_s| date_s <= now_s);
         if state.is_destroyed() {
             return self.wrong_state(state, "changed");
         }
-        let fixed = [
-            moved(old.activation_s, wanted.activation_s) && state != ObjectState::PreActive,
-            moved(old.deactivation_s, wanted.deactivation_s)
-                && !matches!(state, ObjectState::PreActive | ObjectState::Active),
-            moved(old.process_start_s, wanted.process_start_s)
-                && (come(old.process_start_s) || !matches!(state, ObjectState::PreActive | ObjectState::Active)),
-            moved(old.protect_stop_s, wanted.protect_stop_s)
-                && (come(old.protect_stop_s) || !matches!(state, ObjectState::PreActive | ObjectState::Active)),
-        ];
-        if fixed.contains(&true) {
-            return self.wrong_state(state, "given other dates");
+        for (field, before, after) in [
+            (DateField::Activation, old.activation_s, wanted.activation_s),
+            (DateField::Deactivation, old.deactivation_s, wanted.deactivation_s),
+            (DateField::ProcessStart, old.process_start_s, wanted.process_start_s),
+            (DateField::ProtectStop, old.protect_stop_s, wanted.protect_stop_s),
+        ] {
+            if before != after {
+                self.check_date_moves(field, now_s)?;
+            }
+        }
+        if old.usage_limits != wanted.usage_limits && old.usage_limits.is_some_and(|limits| limits.left < limits.total)
+        {
+            return self.wrong_state(state, "given other usage limits, because some of them are used");
         }
         let mut next = self.changed(now_s);
         next.life.always_sensitive &= wanted.sensitive;
         next.life.never_extractable &= wanted.unextractable;
         next.attributes = wanted;
         Ok(next.settled(now_s))
+    }
+
+    /// Whether a date that a client sets may still be set: one that has done its work is not, not even to what it is.
+    ///
+    /// # Errors
+    /// `ObjectWrongState`.
+    pub fn check_date_moves(&self, field: DateField, now_s: i64) -> Result<(), Refusal> {
+        let state = self.state_at(now_s);
+        let come = self.date(field).is_some_and(|date_s| date_s <= now_s);
+        let lives = matches!(state, ObjectState::PreActive | ObjectState::Active);
+        let moves = match field {
+            DateField::Activation => state == ObjectState::PreActive,
+            DateField::Deactivation => lives,
+            DateField::ProcessStart | DateField::ProtectStop => lives && !come,
+            DateField::Compromise
+            | DateField::CompromiseOccurrence
+            | DateField::Destroy
+            | DateField::Initial
+            | DateField::LastChange => false,
+        };
+        if moves { Ok(()) } else { self.wrong_state(state, "given another date") }
     }
 
     fn changed(&self, now_s: i64) -> Self {

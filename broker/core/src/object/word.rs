@@ -187,13 +187,15 @@ word_enum! {
 }
 
 word_enum! {
-    /// What an object is (section 9.1.3.2.12). Templates and PGP keys are not kept.
+    /// What an object is (section 9.1.3.2.12). PGP keys are not kept.
     ObjectKind {
         Certificate = "Certificate",
         SymmetricKey = "Symmetric Key",
         PublicKey = "Public Key",
         PrivateKey = "Private Key",
         SplitKey = "Split Key",
+        /// Attributes for objects to be made; no secret.
+        Template = "Template",
         SecretData = "Secret Data",
         OpaqueObject = "Opaque Object",
     }
@@ -224,7 +226,7 @@ impl ObjectKind {
     /// Whether its bytes are for everyone who may see its attributes.
     #[must_use]
     pub const fn is_public(self) -> bool {
-        matches!(self, Self::Certificate | Self::PublicKey)
+        matches!(self, Self::Certificate | Self::PublicKey | Self::Template)
     }
 }
 

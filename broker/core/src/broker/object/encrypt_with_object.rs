@@ -56,7 +56,7 @@ impl Broker {
         deed.algorithm = record.algorithm.map(ObjectAlgorithm::word);
         check_data(ask.data.expose())?;
         let usage = if ask.wraps { Usage::WrapKey } else { Usage::Encrypt };
-        let key = self.object_key(deed, &record, usage).await?;
+        let key = self.object_key(deed, &record, usage, ask.data.len()).await?;
         self.object_crypto.encrypt(&key_in_use(&record, &key), &ask.with, &ask.data, &ask.extras)
     }
 
@@ -76,7 +76,7 @@ impl Broker {
         deed.algorithm = record.algorithm.map(ObjectAlgorithm::word);
         check_data(&ask.data)?;
         let usage = if ask.unwraps { Usage::UnwrapKey } else { Usage::Decrypt };
-        let key = self.object_key(deed, &record, usage).await?;
+        let key = self.object_key(deed, &record, usage, ask.data.len()).await?;
         self.object_crypto.decrypt(&key_in_use(&record, &key), &ask.with, &ask.data, &ask.extras)
     }
 }

@@ -196,9 +196,18 @@ impl Broker {
         Err(Refusal::Conflict { problem }.into())
     }
 
-    /// The bytes of an object that may be used so now.
-    async fn object_key(&self, deed: &mut Deed<'_>, record: &ObjectRecord, usage: Usage) -> Result<Secret, Failure> {
+    /// The bytes of an object that may be used so now, on so many bytes. What is used up by it is durable before it is done.
+    async fn object_key(
+        &self,
+        deed: &mut Deed<'_>,
+        record: &ObjectRecord,
+        usage: Usage,
+        used_bytes: usize,
+    ) -> Result<Secret, Failure> {
         record.check_use(usage, deed.now_s)?;
+        if record.counts(usage) {
+            self.change_object(deed, &record.vault, record.id, false, |record| record.used(used_bytes)).await?;
+        }
         self.open_object(deed, record).await
     }
 }

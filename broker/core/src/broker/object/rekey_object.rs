@@ -8,7 +8,7 @@ use super::create_object::{NewObject, Planned, both, only};
 use super::{Edit, ObjectView, scope_of};
 use crate::entry::Asker;
 use crate::name::VaultName;
-use crate::object::{Attributes, LinkKind, ObjectId, ObjectKind, ObjectRecord, ObjectState};
+use crate::object::{Attributes, LinkKind, ObjectId, ObjectKind, ObjectRecord, ObjectState, UsageLimits};
 use crate::object_crypto::PairSpec;
 use crate::port::Change;
 use crate::refusal::{Failure, Refusal};
@@ -163,6 +163,7 @@ fn inherited(old: &ObjectRecord, offset_s: Option<i64>, now_s: i64) -> Attribute
         process_start_s: moved(before.process_start_s),
         protect_stop_s: moved(before.protect_stop_s),
         deactivation_s: moved(before.deactivation_s),
+        usage_limits: before.usage_limits.map(|limits| UsageLimits::whole(limits.total, limits.by_bytes)),
         sensitive: before.sensitive,
         unextractable: before.unextractable,
         custom: before.custom.clone(),

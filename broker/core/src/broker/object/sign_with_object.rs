@@ -104,7 +104,7 @@ impl Broker {
         let (_spent, _, record) = self.object_for::<V>(deed, &ask.vault, ask.id).await?;
         deed.algorithm = record.algorithm.map(ObjectAlgorithm::word);
         check_data(&ask.data)?;
-        let key = self.object_key(deed, &record, usage).await?;
+        let key = self.object_key(deed, &record, usage, ask.data.len()).await?;
         Ok((record, key))
     }
 }

@@ -5,7 +5,7 @@ use super::super::deed::Deed;
 use super::{ObjectView, scope_of};
 use crate::entry::Asker;
 use crate::name::VaultName;
-use crate::object::{Attributes, ObjectId};
+use crate::object::{Attributes, DateField, ObjectId};
 use crate::refusal::{Failure, Refusal};
 use crate::verb::{self, Operation};
 
@@ -13,7 +13,8 @@ use crate::verb::{self, Operation};
 pub type Edit<'a> = &'a (dyn Fn(&mut Attributes) -> Result<(), Refusal> + Send + Sync);
 
 impl Broker {
-    /// Changes an object's attributes; `what` is their names, for the audit. When it answers, no request that found the
+    /// Changes an object's attributes; `what` is the name of the one it is about, for the audit; a date
+    /// that has done its work is not even set to what it is. When it answers, no request that found the
     /// object's uses or dates as they were is still under way.
     ///
     /// # Errors
@@ -28,7 +29,7 @@ impl Broker {
     ) -> Result<ObjectView, Refusal> {
         let mut deed = self.begin(asker, Operation::UpdateObject, scope_of(&vault, id));
         deed.detail = Some(what.to_owned());
-        let result = self.update_object_decided(&mut deed, &vault, id, edit).await;
+        let result = self.update_object_decided(&mut deed, &vault, id, what, edit).await;
         self.finish(deed, result).await
     }
 
@@ -37,10 +38,14 @@ impl Broker {
         deed: &mut Deed<'_>,
         vault: &VaultName,
         id: ObjectId,
+        what: &'static str,
         edit: Edit<'_>,
     ) -> Result<ObjectView, Failure> {
         let (_spent, vault, record) = self.object_for::<verb::UpdateObject>(deed, vault, id).await?;
         let now_s = deed.now_s;
+        if let Some(field) = DateField::of_word(what) {
+            record.check_date_moves(field, now_s)?;
+        }
         let transition = |record: &crate::object::ObjectRecord| {
             let mut attributes = record.attributes.clone();
             edit(&mut attributes)?;
