@@ -67,7 +67,7 @@ macro_rules! tags {
 }
 
 macro_rules! enumerations {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $value:literal,)+ })+) => {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $value:literal, $words:literal;)+ })+) => {
         $(
             $(#[$doc])*
             #[allow(non_camel_case_types, clippy::enum_variant_names)] // names as the XML encoding has them
@@ -92,6 +92,18 @@ macro_rules! enumerations {
                 #[must_use]
                 pub const fn name(self) -> &'static str {
                     match self { $(Self::$variant => stringify!($variant),)+ }
+                }
+
+                /// Its words in the standard.
+                #[must_use]
+                pub const fn words(self) -> &'static str {
+                    match self { $(Self::$variant => $words,)+ }
+                }
+
+                /// The value with these words in the standard.
+                #[must_use]
+                pub fn worded(words: &str) -> Option<Self> {
+                    match words { $($words => Some(Self::$variant),)+ _ => None }
                 }
             }
         )+

@@ -300,768 +300,768 @@ tags! {
 enumerations! {
     /// Section 9.1.1.2.
     ItemType {
-        Structure = 0x01,
-        Integer = 0x02,
-        LongInteger = 0x03,
-        BigInteger = 0x04,
-        Enumeration = 0x05,
-        Boolean = 0x06,
-        TextString = 0x07,
-        ByteString = 0x08,
-        DateTime = 0x09,
-        Interval = 0x0a,
+        Structure = 0x01, "Structure";
+        Integer = 0x02, "Integer";
+        LongInteger = 0x03, "Long Integer";
+        BigInteger = 0x04, "Big Integer";
+        Enumeration = 0x05, "Enumeration";
+        Boolean = 0x06, "Boolean";
+        TextString = 0x07, "Text String";
+        ByteString = 0x08, "Byte String";
+        DateTime = 0x09, "Date-Time";
+        Interval = 0x0a, "Interval";
     }
     /// Section 9.1.3.2.1.
     CredentialType {
-        UsernameAndPassword = 0x00000001,
-        Device = 0x00000002,
-        Attestation = 0x00000003,
+        UsernameAndPassword = 0x00000001, "Username and Password";
+        Device = 0x00000002, "Device";
+        Attestation = 0x00000003, "Attestation";
     }
     /// Section 9.1.3.2.2.
     KeyCompressionType {
-        ECPublicKeyTypeUncompressed = 0x00000001,
-        ECPublicKeyTypeX9_62CompressedPrime = 0x00000002,
-        ECPublicKeyTypeX9_62CompressedChar2 = 0x00000003,
-        ECPublicKeyTypeX9_62Hybrid = 0x00000004,
+        ECPublicKeyTypeUncompressed = 0x00000001, "EC Public Key Type Uncompressed";
+        ECPublicKeyTypeX9_62CompressedPrime = 0x00000002, "EC Public Key Type X9.62 Compressed Prime";
+        ECPublicKeyTypeX9_62CompressedChar2 = 0x00000003, "EC Public Key Type X9.62 Compressed Char2";
+        ECPublicKeyTypeX9_62Hybrid = 0x00000004, "EC Public Key Type X9.62 Hybrid";
     }
     /// Section 9.1.3.2.3.
     KeyFormatType {
-        Raw = 0x00000001,
-        Opaque = 0x00000002,
-        PKCS_1 = 0x00000003,
-        PKCS_8 = 0x00000004,
-        X_509 = 0x00000005,
-        ECPrivateKey = 0x00000006,
-        TransparentSymmetricKey = 0x00000007,
-        TransparentDSAPrivateKey = 0x00000008,
-        TransparentDSAPublicKey = 0x00000009,
-        TransparentRSAPrivateKey = 0x0000000a,
-        TransparentRSAPublicKey = 0x0000000b,
-        TransparentDHPrivateKey = 0x0000000c,
-        TransparentDHPublicKey = 0x0000000d,
-        TransparentECDSAPrivateKey = 0x0000000e,
-        TransparentECDSAPublicKey = 0x0000000f,
-        TransparentECDHPrivateKey = 0x00000010,
-        TransparentECDHPublicKey = 0x00000011,
-        TransparentECMQVPrivateKey = 0x00000012,
-        TransparentECMQVPublicKey = 0x00000013,
-        TransparentECPrivateKey = 0x00000014,
-        TransparentECPublicKey = 0x00000015,
-        PKCS_12 = 0x00000016,
+        Raw = 0x00000001, "Raw";
+        Opaque = 0x00000002, "Opaque";
+        PKCS_1 = 0x00000003, "PKCS#1";
+        PKCS_8 = 0x00000004, "PKCS#8";
+        X_509 = 0x00000005, "X.509";
+        ECPrivateKey = 0x00000006, "ECPrivateKey";
+        TransparentSymmetricKey = 0x00000007, "Transparent Symmetric Key";
+        TransparentDSAPrivateKey = 0x00000008, "Transparent DSA Private Key";
+        TransparentDSAPublicKey = 0x00000009, "Transparent DSA Public Key";
+        TransparentRSAPrivateKey = 0x0000000a, "Transparent RSA Private Key";
+        TransparentRSAPublicKey = 0x0000000b, "Transparent RSA Public Key";
+        TransparentDHPrivateKey = 0x0000000c, "Transparent DH Private Key";
+        TransparentDHPublicKey = 0x0000000d, "Transparent DH Public Key";
+        TransparentECDSAPrivateKey = 0x0000000e, "Transparent ECDSA Private Key";
+        TransparentECDSAPublicKey = 0x0000000f, "Transparent ECDSA Public Key";
+        TransparentECDHPrivateKey = 0x00000010, "Transparent ECDH Private Key";
+        TransparentECDHPublicKey = 0x00000011, "Transparent ECDH Public Key";
+        TransparentECMQVPrivateKey = 0x00000012, "Transparent ECMQV Private Key";
+        TransparentECMQVPublicKey = 0x00000013, "Transparent ECMQV Public Key";
+        TransparentECPrivateKey = 0x00000014, "Transparent EC Private Key";
+        TransparentECPublicKey = 0x00000015, "Transparent EC Public Key";
+        PKCS_12 = 0x00000016, "PKCS#12";
     }
     /// Section 9.1.3.2.4.
     WrappingMethod {
-        Encrypt = 0x00000001,
-        MACSign = 0x00000002,
-        EncryptThenMACSign = 0x00000003,
-        MACSignThenEncrypt = 0x00000004,
-        TR_31 = 0x00000005,
+        Encrypt = 0x00000001, "Encrypt";
+        MACSign = 0x00000002, "MAC/sign";
+        EncryptThenMACSign = 0x00000003, "Encrypt then MAC/sign";
+        MACSignThenEncrypt = 0x00000004, "MAC/sign then encrypt";
+        TR_31 = 0x00000005, "TR-31";
     }
     /// Section 9.1.3.2.5.
     RecommendedCurve {
-        P_192 = 0x00000001,
-        K_163 = 0x00000002,
-        B_163 = 0x00000003,
-        P_224 = 0x00000004,
-        K_233 = 0x00000005,
-        B_233 = 0x00000006,
-        P_256 = 0x00000007,
-        K_283 = 0x00000008,
-        B_283 = 0x00000009,
-        P_384 = 0x0000000a,
-        K_409 = 0x0000000b,
-        B_409 = 0x0000000c,
-        P_521 = 0x0000000d,
-        K_571 = 0x0000000e,
-        B_571 = 0x0000000f,
-        SECP112R1 = 0x00000010,
-        SECP112R2 = 0x00000011,
-        SECP128R1 = 0x00000012,
-        SECP128R2 = 0x00000013,
-        SECP160K1 = 0x00000014,
-        SECP160R1 = 0x00000015,
-        SECP160R2 = 0x00000016,
-        SECP192K1 = 0x00000017,
-        SECP224K1 = 0x00000018,
-        SECP256K1 = 0x00000019,
-        SECT113R1 = 0x0000001a,
-        SECT113R2 = 0x0000001b,
-        SECT131R1 = 0x0000001c,
-        SECT131R2 = 0x0000001d,
-        SECT163R1 = 0x0000001e,
-        SECT193R1 = 0x0000001f,
-        SECT193R2 = 0x00000020,
-        SECT239K1 = 0x00000021,
-        ANSIX9P192V2 = 0x00000022,
-        ANSIX9P192V3 = 0x00000023,
-        ANSIX9P239V1 = 0x00000024,
-        ANSIX9P239V2 = 0x00000025,
-        ANSIX9P239V3 = 0x00000026,
-        ANSIX9C2PNB163V1 = 0x00000027,
-        ANSIX9C2PNB163V2 = 0x00000028,
-        ANSIX9C2PNB163V3 = 0x00000029,
-        ANSIX9C2PNB176V1 = 0x0000002a,
-        ANSIX9C2TNB191V1 = 0x0000002b,
-        ANSIX9C2TNB191V2 = 0x0000002c,
-        ANSIX9C2TNB191V3 = 0x0000002d,
-        ANSIX9C2PNB208W1 = 0x0000002e,
-        ANSIX9C2TNB239V1 = 0x0000002f,
-        ANSIX9C2TNB239V2 = 0x00000030,
-        ANSIX9C2TNB239V3 = 0x00000031,
-        ANSIX9C2PNB272W1 = 0x00000032,
-        ANSIX9C2PNB304W1 = 0x00000033,
-        ANSIX9C2TNB359V1 = 0x00000034,
-        ANSIX9C2PNB368W1 = 0x00000035,
-        ANSIX9C2TNB431R1 = 0x00000036,
-        BRAINPOOLP160R1 = 0x00000037,
-        BRAINPOOLP160T1 = 0x00000038,
-        BRAINPOOLP192R1 = 0x00000039,
-        BRAINPOOLP192T1 = 0x0000003a,
-        BRAINPOOLP224R1 = 0x0000003b,
-        BRAINPOOLP224T1 = 0x0000003c,
-        BRAINPOOLP256R1 = 0x0000003d,
-        BRAINPOOLP256T1 = 0x0000003e,
-        BRAINPOOLP320R1 = 0x0000003f,
-        BRAINPOOLP320T1 = 0x00000040,
-        BRAINPOOLP384R1 = 0x00000041,
-        BRAINPOOLP384T1 = 0x00000042,
-        BRAINPOOLP512R1 = 0x00000043,
-        BRAINPOOLP512T1 = 0x00000044,
+        P_192 = 0x00000001, "P-192";
+        K_163 = 0x00000002, "K-163";
+        B_163 = 0x00000003, "B-163";
+        P_224 = 0x00000004, "P-224";
+        K_233 = 0x00000005, "K-233";
+        B_233 = 0x00000006, "B-233";
+        P_256 = 0x00000007, "P-256";
+        K_283 = 0x00000008, "K-283";
+        B_283 = 0x00000009, "B-283";
+        P_384 = 0x0000000a, "P-384";
+        K_409 = 0x0000000b, "K-409";
+        B_409 = 0x0000000c, "B-409";
+        P_521 = 0x0000000d, "P-521";
+        K_571 = 0x0000000e, "K-571";
+        B_571 = 0x0000000f, "B-571";
+        SECP112R1 = 0x00000010, "SECP112R1";
+        SECP112R2 = 0x00000011, "SECP112R2";
+        SECP128R1 = 0x00000012, "SECP128R1";
+        SECP128R2 = 0x00000013, "SECP128R2";
+        SECP160K1 = 0x00000014, "SECP160K1";
+        SECP160R1 = 0x00000015, "SECP160R1";
+        SECP160R2 = 0x00000016, "SECP160R2";
+        SECP192K1 = 0x00000017, "SECP192K1";
+        SECP224K1 = 0x00000018, "SECP224K1";
+        SECP256K1 = 0x00000019, "SECP256K1";
+        SECT113R1 = 0x0000001a, "SECT113R1";
+        SECT113R2 = 0x0000001b, "SECT113R2";
+        SECT131R1 = 0x0000001c, "SECT131R1";
+        SECT131R2 = 0x0000001d, "SECT131R2";
+        SECT163R1 = 0x0000001e, "SECT163R1";
+        SECT193R1 = 0x0000001f, "SECT193R1";
+        SECT193R2 = 0x00000020, "SECT193R2";
+        SECT239K1 = 0x00000021, "SECT239K1";
+        ANSIX9P192V2 = 0x00000022, "ANSIX9P192V2";
+        ANSIX9P192V3 = 0x00000023, "ANSIX9P192V3";
+        ANSIX9P239V1 = 0x00000024, "ANSIX9P239V1";
+        ANSIX9P239V2 = 0x00000025, "ANSIX9P239V2";
+        ANSIX9P239V3 = 0x00000026, "ANSIX9P239V3";
+        ANSIX9C2PNB163V1 = 0x00000027, "ANSIX9C2PNB163V1";
+        ANSIX9C2PNB163V2 = 0x00000028, "ANSIX9C2PNB163V2";
+        ANSIX9C2PNB163V3 = 0x00000029, "ANSIX9C2PNB163V3";
+        ANSIX9C2PNB176V1 = 0x0000002a, "ANSIX9C2PNB176V1";
+        ANSIX9C2TNB191V1 = 0x0000002b, "ANSIX9C2TNB191V1";
+        ANSIX9C2TNB191V2 = 0x0000002c, "ANSIX9C2TNB191V2";
+        ANSIX9C2TNB191V3 = 0x0000002d, "ANSIX9C2TNB191V3";
+        ANSIX9C2PNB208W1 = 0x0000002e, "ANSIX9C2PNB208W1";
+        ANSIX9C2TNB239V1 = 0x0000002f, "ANSIX9C2TNB239V1";
+        ANSIX9C2TNB239V2 = 0x00000030, "ANSIX9C2TNB239V2";
+        ANSIX9C2TNB239V3 = 0x00000031, "ANSIX9C2TNB239V3";
+        ANSIX9C2PNB272W1 = 0x00000032, "ANSIX9C2PNB272W1";
+        ANSIX9C2PNB304W1 = 0x00000033, "ANSIX9C2PNB304W1";
+        ANSIX9C2TNB359V1 = 0x00000034, "ANSIX9C2TNB359V1";
+        ANSIX9C2PNB368W1 = 0x00000035, "ANSIX9C2PNB368W1";
+        ANSIX9C2TNB431R1 = 0x00000036, "ANSIX9C2TNB431R1";
+        BRAINPOOLP160R1 = 0x00000037, "BRAINPOOLP160R1";
+        BRAINPOOLP160T1 = 0x00000038, "BRAINPOOLP160T1";
+        BRAINPOOLP192R1 = 0x00000039, "BRAINPOOLP192R1";
+        BRAINPOOLP192T1 = 0x0000003a, "BRAINPOOLP192T1";
+        BRAINPOOLP224R1 = 0x0000003b, "BRAINPOOLP224R1";
+        BRAINPOOLP224T1 = 0x0000003c, "BRAINPOOLP224T1";
+        BRAINPOOLP256R1 = 0x0000003d, "BRAINPOOLP256R1";
+        BRAINPOOLP256T1 = 0x0000003e, "BRAINPOOLP256T1";
+        BRAINPOOLP320R1 = 0x0000003f, "BRAINPOOLP320R1";
+        BRAINPOOLP320T1 = 0x00000040, "BRAINPOOLP320T1";
+        BRAINPOOLP384R1 = 0x00000041, "BRAINPOOLP384R1";
+        BRAINPOOLP384T1 = 0x00000042, "BRAINPOOLP384T1";
+        BRAINPOOLP512R1 = 0x00000043, "BRAINPOOLP512R1";
+        BRAINPOOLP512T1 = 0x00000044, "BRAINPOOLP512T1";
     }
     /// Section 9.1.3.2.6.
     CertificateType {
-        X_509 = 0x00000001,
-        PGP = 0x00000002,
+        X_509 = 0x00000001, "X.509";
+        PGP = 0x00000002, "PGP";
     }
     /// Section 9.1.3.2.7.
     DigitalSignatureAlgorithm {
-        MD2WithRSAEncryptionPKCS_1V1_5 = 0x00000001,
-        MD5WithRSAEncryptionPKCS_1V1_5 = 0x00000002,
-        SHA_1WithRSAEncryptionPKCS_1V1_5 = 0x00000003,
-        SHA_224WithRSAEncryptionPKCS_1V1_5 = 0x00000004,
-        SHA_256WithRSAEncryptionPKCS_1V1_5 = 0x00000005,
-        SHA_384WithRSAEncryptionPKCS_1V1_5 = 0x00000006,
-        SHA_512WithRSAEncryptionPKCS_1V1_5 = 0x00000007,
-        RSASSAPSSPKCS_1V2_1 = 0x00000008,
-        DSAWithSHA_1 = 0x00000009,
-        DSAWithSHA224 = 0x0000000a,
-        DSAWithSHA256 = 0x0000000b,
-        ECDSAWithSHA_1 = 0x0000000c,
-        ECDSAWithSHA224 = 0x0000000d,
-        ECDSAWithSHA256 = 0x0000000e,
-        ECDSAWithSHA384 = 0x0000000f,
-        ECDSAWithSHA512 = 0x00000010,
-        SHA3_256WithRSAEncryption = 0x00000011,
-        SHA3_384WithRSAEncryption = 0x00000012,
-        SHA3_512WithRSAEncryption = 0x00000013,
+        MD2WithRSAEncryptionPKCS_1V1_5 = 0x00000001, "MD2 with RSA Encryption (PKCS#1 v1.5)";
+        MD5WithRSAEncryptionPKCS_1V1_5 = 0x00000002, "MD5 with RSA Encryption (PKCS#1 v1.5)";
+        SHA_1WithRSAEncryptionPKCS_1V1_5 = 0x00000003, "SHA-1 with RSA Encryption (PKCS#1 v1.5)";
+        SHA_224WithRSAEncryptionPKCS_1V1_5 = 0x00000004, "SHA-224 with RSA Encryption (PKCS#1 v1.5)";
+        SHA_256WithRSAEncryptionPKCS_1V1_5 = 0x00000005, "SHA-256 with RSA Encryption (PKCS#1 v1.5)";
+        SHA_384WithRSAEncryptionPKCS_1V1_5 = 0x00000006, "SHA-384 with RSA Encryption (PKCS#1 v1.5)";
+        SHA_512WithRSAEncryptionPKCS_1V1_5 = 0x00000007, "SHA-512 with RSA Encryption (PKCS#1 v1.5)";
+        RSASSAPSSPKCS_1V2_1 = 0x00000008, "RSASSA-PSS (PKCS#1 v2.1)";
+        DSAWithSHA_1 = 0x00000009, "DSA with SHA-1";
+        DSAWithSHA224 = 0x0000000a, "DSA with SHA224";
+        DSAWithSHA256 = 0x0000000b, "DSA with SHA256";
+        ECDSAWithSHA_1 = 0x0000000c, "ECDSA with SHA-1";
+        ECDSAWithSHA224 = 0x0000000d, "ECDSA with SHA224";
+        ECDSAWithSHA256 = 0x0000000e, "ECDSA with SHA256";
+        ECDSAWithSHA384 = 0x0000000f, "ECDSA with SHA384";
+        ECDSAWithSHA512 = 0x00000010, "ECDSA with SHA512";
+        SHA3_256WithRSAEncryption = 0x00000011, "SHA3-256 with RSA Encryption";
+        SHA3_384WithRSAEncryption = 0x00000012, "SHA3-384 with RSA Encryption";
+        SHA3_512WithRSAEncryption = 0x00000013, "SHA3-512 with RSA Encryption";
     }
     /// Section 9.1.3.2.8.
     SplitKeyMethod {
-        XOR = 0x00000001,
-        PolynomialSharingGF216 = 0x00000002,
-        PolynomialSharingPrimeField = 0x00000003,
-        PolynomialSharingGF28 = 0x00000004,
+        XOR = 0x00000001, "XOR";
+        PolynomialSharingGF216 = 0x00000002, "Polynomial Sharing GF (216)";
+        PolynomialSharingPrimeField = 0x00000003, "Polynomial Sharing Prime Field";
+        PolynomialSharingGF28 = 0x00000004, "Polynomial Sharing GF (28)";
     }
     /// Section 9.1.3.2.9.
     SecretDataType {
-        Password = 0x00000001,
-        Seed = 0x00000002,
+        Password = 0x00000001, "Password";
+        Seed = 0x00000002, "Seed";
     }
     /// Section 9.1.3.2.11.
     NameType {
-        UninterpretedTextString = 0x00000001,
-        URI = 0x00000002,
+        UninterpretedTextString = 0x00000001, "Uninterpreted Text String";
+        URI = 0x00000002, "URI";
     }
     /// Section 9.1.3.2.12.
     ObjectType {
-        Certificate = 0x00000001,
-        SymmetricKey = 0x00000002,
-        PublicKey = 0x00000003,
-        PrivateKey = 0x00000004,
-        SplitKey = 0x00000005,
-        Template = 0x00000006,
-        SecretData = 0x00000007,
-        OpaqueObject = 0x00000008,
-        PGPKey = 0x00000009,
+        Certificate = 0x00000001, "Certificate";
+        SymmetricKey = 0x00000002, "Symmetric Key";
+        PublicKey = 0x00000003, "Public Key";
+        PrivateKey = 0x00000004, "Private Key";
+        SplitKey = 0x00000005, "Split Key";
+        Template = 0x00000006, "Template";
+        SecretData = 0x00000007, "Secret Data";
+        OpaqueObject = 0x00000008, "Opaque Object";
+        PGPKey = 0x00000009, "PGP Key";
     }
     /// Section 9.1.3.2.13.
     CryptographicAlgorithm {
-        DES = 0x00000001,
-        DES3 = 0x00000002,
-        AES = 0x00000003,
-        RSA = 0x00000004,
-        DSA = 0x00000005,
-        ECDSA = 0x00000006,
-        HMACSHA1 = 0x00000007,
-        HMACSHA224 = 0x00000008,
-        HMACSHA256 = 0x00000009,
-        HMACSHA384 = 0x0000000a,
-        HMACSHA512 = 0x0000000b,
-        HMACMD5 = 0x0000000c,
-        DH = 0x0000000d,
-        ECDH = 0x0000000e,
-        ECMQV = 0x0000000f,
-        Blowfish = 0x00000010,
-        Camellia = 0x00000011,
-        CAST5 = 0x00000012,
-        IDEA = 0x00000013,
-        MARS = 0x00000014,
-        RC2 = 0x00000015,
-        RC4 = 0x00000016,
-        RC5 = 0x00000017,
-        SKIPJACK = 0x00000018,
-        Twofish = 0x00000019,
-        EC = 0x0000001a,
-        OneTimePad = 0x0000001b,
-        ChaCha20 = 0x0000001c,
-        Poly1305 = 0x0000001d,
-        ChaCha20Poly1305 = 0x0000001e,
-        SHA3_224 = 0x0000001f,
-        SHA3_256 = 0x00000020,
-        SHA3_384 = 0x00000021,
-        SHA3_512 = 0x00000022,
-        HMACSHA3_224 = 0x00000023,
-        HMACSHA3_256 = 0x00000024,
-        HMACSHA3_384 = 0x00000025,
-        HMACSHA3_512 = 0x00000026,
-        SHAKE_128 = 0x00000027,
-        SHAKE_256 = 0x00000028,
+        DES = 0x00000001, "DES";
+        DES3 = 0x00000002, "3DES";
+        AES = 0x00000003, "AES";
+        RSA = 0x00000004, "RSA";
+        DSA = 0x00000005, "DSA";
+        ECDSA = 0x00000006, "ECDSA";
+        HMACSHA1 = 0x00000007, "HMAC-SHA1";
+        HMACSHA224 = 0x00000008, "HMAC-SHA224";
+        HMACSHA256 = 0x00000009, "HMAC-SHA256";
+        HMACSHA384 = 0x0000000a, "HMAC-SHA384";
+        HMACSHA512 = 0x0000000b, "HMAC-SHA512";
+        HMACMD5 = 0x0000000c, "HMAC-MD5";
+        DH = 0x0000000d, "DH";
+        ECDH = 0x0000000e, "ECDH";
+        ECMQV = 0x0000000f, "ECMQV";
+        Blowfish = 0x00000010, "Blowfish";
+        Camellia = 0x00000011, "Camellia";
+        CAST5 = 0x00000012, "CAST5";
+        IDEA = 0x00000013, "IDEA";
+        MARS = 0x00000014, "MARS";
+        RC2 = 0x00000015, "RC2";
+        RC4 = 0x00000016, "RC4";
+        RC5 = 0x00000017, "RC5";
+        SKIPJACK = 0x00000018, "SKIPJACK";
+        Twofish = 0x00000019, "Twofish";
+        EC = 0x0000001a, "EC";
+        OneTimePad = 0x0000001b, "One Time Pad";
+        ChaCha20 = 0x0000001c, "ChaCha20";
+        Poly1305 = 0x0000001d, "Poly1305";
+        ChaCha20Poly1305 = 0x0000001e, "ChaCha20Poly1305";
+        SHA3_224 = 0x0000001f, "SHA3-224";
+        SHA3_256 = 0x00000020, "SHA3-256";
+        SHA3_384 = 0x00000021, "SHA3-384";
+        SHA3_512 = 0x00000022, "SHA3-512";
+        HMACSHA3_224 = 0x00000023, "HMAC-SHA3-224";
+        HMACSHA3_256 = 0x00000024, "HMAC-SHA3-256";
+        HMACSHA3_384 = 0x00000025, "HMAC-SHA3-384";
+        HMACSHA3_512 = 0x00000026, "HMAC-SHA3-512";
+        SHAKE_128 = 0x00000027, "SHAKE-128";
+        SHAKE_256 = 0x00000028, "SHAKE-256";
     }
     /// Section 9.1.3.2.14.
     BlockCipherMode {
-        CBC = 0x00000001,
-        ECB = 0x00000002,
-        PCBC = 0x00000003,
-        CFB = 0x00000004,
-        OFB = 0x00000005,
-        CTR = 0x00000006,
-        CMAC = 0x00000007,
-        CCM = 0x00000008,
-        GCM = 0x00000009,
-        CBCMAC = 0x0000000a,
-        XTS = 0x0000000b,
-        AESKeyWrapPadding = 0x0000000c,
-        NISTKeyWrap = 0x0000000d,
-        X9_102AESKW = 0x0000000e,
-        X9_102TDKW = 0x0000000f,
-        X9_102AKW1 = 0x00000010,
-        X9_102AKW2 = 0x00000011,
-        AEAD = 0x00000012,
+        CBC = 0x00000001, "CBC";
+        ECB = 0x00000002, "ECB";
+        PCBC = 0x00000003, "PCBC";
+        CFB = 0x00000004, "CFB";
+        OFB = 0x00000005, "OFB";
+        CTR = 0x00000006, "CTR";
+        CMAC = 0x00000007, "CMAC";
+        CCM = 0x00000008, "CCM";
+        GCM = 0x00000009, "GCM";
+        CBCMAC = 0x0000000a, "CBC-MAC";
+        XTS = 0x0000000b, "XTS";
+        AESKeyWrapPadding = 0x0000000c, "AESKeyWrapPadding";
+        NISTKeyWrap = 0x0000000d, "NISTKeyWrap";
+        X9_102AESKW = 0x0000000e, "X9.102 AESKW";
+        X9_102TDKW = 0x0000000f, "X9.102 TDKW";
+        X9_102AKW1 = 0x00000010, "X9.102 AKW1";
+        X9_102AKW2 = 0x00000011, "X9.102 AKW2";
+        AEAD = 0x00000012, "AEAD";
     }
     /// Section 9.1.3.2.15.
     PaddingMethod {
-        None = 0x00000001,
-        OAEP = 0x00000002,
-        PKCS5 = 0x00000003,
-        SSL3 = 0x00000004,
-        Zeros = 0x00000005,
-        ANSIX9_23 = 0x00000006,
-        ISO10126 = 0x00000007,
-        PKCS1V1_5 = 0x00000008,
-        X9_31 = 0x00000009,
-        PSS = 0x0000000a,
+        None = 0x00000001, "None";
+        OAEP = 0x00000002, "OAEP";
+        PKCS5 = 0x00000003, "PKCS5";
+        SSL3 = 0x00000004, "SSL3";
+        Zeros = 0x00000005, "Zeros";
+        ANSIX9_23 = 0x00000006, "ANSI X9.23";
+        ISO10126 = 0x00000007, "ISO 10126";
+        PKCS1V1_5 = 0x00000008, "PKCS1 v1.5";
+        X9_31 = 0x00000009, "X9.31";
+        PSS = 0x0000000a, "PSS";
     }
     /// Section 9.1.3.2.16.
     HashingAlgorithm {
-        MD2 = 0x00000001,
-        MD4 = 0x00000002,
-        MD5 = 0x00000003,
-        SHA_1 = 0x00000004,
-        SHA_224 = 0x00000005,
-        SHA_256 = 0x00000006,
-        SHA_384 = 0x00000007,
-        SHA_512 = 0x00000008,
-        RIPEMD_160 = 0x00000009,
-        Tiger = 0x0000000a,
-        Whirlpool = 0x0000000b,
-        SHA_512_224 = 0x0000000c,
-        SHA_512_256 = 0x0000000d,
-        SHA_3_224 = 0x0000000e,
-        SHA_3_256 = 0x0000000f,
-        SHA_3_384 = 0x00000010,
-        SHA_3_512 = 0x00000011,
+        MD2 = 0x00000001, "MD2";
+        MD4 = 0x00000002, "MD4";
+        MD5 = 0x00000003, "MD5";
+        SHA_1 = 0x00000004, "SHA-1";
+        SHA_224 = 0x00000005, "SHA-224";
+        SHA_256 = 0x00000006, "SHA-256";
+        SHA_384 = 0x00000007, "SHA-384";
+        SHA_512 = 0x00000008, "SHA-512";
+        RIPEMD_160 = 0x00000009, "RIPEMD-160";
+        Tiger = 0x0000000a, "Tiger";
+        Whirlpool = 0x0000000b, "Whirlpool";
+        SHA_512_224 = 0x0000000c, "SHA-512/224";
+        SHA_512_256 = 0x0000000d, "SHA-512/256";
+        SHA_3_224 = 0x0000000e, "SHA-3-224";
+        SHA_3_256 = 0x0000000f, "SHA-3-256";
+        SHA_3_384 = 0x00000010, "SHA-3-384";
+        SHA_3_512 = 0x00000011, "SHA-3-512";
     }
     /// Section 9.1.3.2.17.
     KeyRoleType {
-        BDK = 0x00000001,
-        CVK = 0x00000002,
-        DEK = 0x00000003,
-        MKAC = 0x00000004,
-        MKSMC = 0x00000005,
-        MKSMI = 0x00000006,
-        MKDAC = 0x00000007,
-        MKDN = 0x00000008,
-        MKCP = 0x00000009,
-        MKOTH = 0x0000000a,
-        KEK = 0x0000000b,
-        MAC16609 = 0x0000000c,
-        MAC97971 = 0x0000000d,
-        MAC97972 = 0x0000000e,
-        MAC97973 = 0x0000000f,
-        MAC97974 = 0x00000010,
-        MAC97975 = 0x00000011,
-        ZPK = 0x00000012,
-        PVKIBM = 0x00000013,
-        PVKPVV = 0x00000014,
-        PVKOTH = 0x00000015,
-        DUKPT = 0x00000016,
-        IV = 0x00000017,
-        TRKBK = 0x00000018,
+        BDK = 0x00000001, "BDK";
+        CVK = 0x00000002, "CVK";
+        DEK = 0x00000003, "DEK";
+        MKAC = 0x00000004, "MKAC";
+        MKSMC = 0x00000005, "MKSMC";
+        MKSMI = 0x00000006, "MKSMI";
+        MKDAC = 0x00000007, "MKDAC";
+        MKDN = 0x00000008, "MKDN";
+        MKCP = 0x00000009, "MKCP";
+        MKOTH = 0x0000000a, "MKOTH";
+        KEK = 0x0000000b, "KEK";
+        MAC16609 = 0x0000000c, "MAC16609";
+        MAC97971 = 0x0000000d, "MAC97971";
+        MAC97972 = 0x0000000e, "MAC97972";
+        MAC97973 = 0x0000000f, "MAC97973";
+        MAC97974 = 0x00000010, "MAC97974";
+        MAC97975 = 0x00000011, "MAC97975";
+        ZPK = 0x00000012, "ZPK";
+        PVKIBM = 0x00000013, "PVKIBM";
+        PVKPVV = 0x00000014, "PVKPVV";
+        PVKOTH = 0x00000015, "PVKOTH";
+        DUKPT = 0x00000016, "DUKPT";
+        IV = 0x00000017, "IV";
+        TRKBK = 0x00000018, "TRKBK";
     }
     /// Section 9.1.3.2.18.
     State {
-        PreActive = 0x00000001,
-        Active = 0x00000002,
-        Deactivated = 0x00000003,
-        Compromised = 0x00000004,
-        Destroyed = 0x00000005,
-        DestroyedCompromised = 0x00000006,
+        PreActive = 0x00000001, "Pre-Active";
+        Active = 0x00000002, "Active";
+        Deactivated = 0x00000003, "Deactivated";
+        Compromised = 0x00000004, "Compromised";
+        Destroyed = 0x00000005, "Destroyed";
+        DestroyedCompromised = 0x00000006, "Destroyed Compromised";
     }
     /// Section 9.1.3.2.19.
     RevocationReasonCode {
-        Unspecified = 0x00000001,
-        KeyCompromise = 0x00000002,
-        CACompromise = 0x00000003,
-        AffiliationChanged = 0x00000004,
-        Superseded = 0x00000005,
-        CessationOfOperation = 0x00000006,
-        PrivilegeWithdrawn = 0x00000007,
+        Unspecified = 0x00000001, "Unspecified";
+        KeyCompromise = 0x00000002, "Key Compromise";
+        CACompromise = 0x00000003, "CA Compromise";
+        AffiliationChanged = 0x00000004, "Affiliation Changed";
+        Superseded = 0x00000005, "Superseded";
+        CessationOfOperation = 0x00000006, "Cessation of Operation";
+        PrivilegeWithdrawn = 0x00000007, "Privilege Withdrawn";
     }
     /// Section 9.1.3.2.20.
     LinkType {
-        CertificateLink = 0x00000101,
-        PublicKeyLink = 0x00000102,
-        PrivateKeyLink = 0x00000103,
-        DerivationBaseObjectLink = 0x00000104,
-        DerivedKeyLink = 0x00000105,
-        ReplacementObjectLink = 0x00000106,
-        ReplacedObjectLink = 0x00000107,
-        ParentLink = 0x00000108,
-        ChildLink = 0x00000109,
-        PreviousLink = 0x0000010a,
-        NextLink = 0x0000010b,
-        PKCS_12CertificateLink = 0x0000010c,
-        PKCS_12PasswordLink = 0x0000010d,
+        CertificateLink = 0x00000101, "Certificate Link";
+        PublicKeyLink = 0x00000102, "Public Key Link";
+        PrivateKeyLink = 0x00000103, "Private Key Link";
+        DerivationBaseObjectLink = 0x00000104, "Derivation Base Object Link";
+        DerivedKeyLink = 0x00000105, "Derived Key Link";
+        ReplacementObjectLink = 0x00000106, "Replacement Object Link";
+        ReplacedObjectLink = 0x00000107, "Replaced Object Link";
+        ParentLink = 0x00000108, "Parent Link";
+        ChildLink = 0x00000109, "Child Link";
+        PreviousLink = 0x0000010a, "Previous Link";
+        NextLink = 0x0000010b, "Next Link";
+        PKCS_12CertificateLink = 0x0000010c, "PKCS#12 Certificate Link";
+        PKCS_12PasswordLink = 0x0000010d, "PKCS#12 Password Link";
     }
     /// Section 9.1.3.2.21.
     DerivationMethod {
-        PBKDF2 = 0x00000001,
-        HASH = 0x00000002,
-        HMAC = 0x00000003,
-        ENCRYPT = 0x00000004,
-        NIST800_108C = 0x00000005,
-        NIST800_108F = 0x00000006,
-        NIST800_108DPI = 0x00000007,
-        AsymmetricKey = 0x00000008,
+        PBKDF2 = 0x00000001, "PBKDF2";
+        HASH = 0x00000002, "HASH";
+        HMAC = 0x00000003, "HMAC";
+        ENCRYPT = 0x00000004, "ENCRYPT";
+        NIST800_108C = 0x00000005, "NIST800-108-C";
+        NIST800_108F = 0x00000006, "NIST800-108-F";
+        NIST800_108DPI = 0x00000007, "NIST800-108-DPI";
+        AsymmetricKey = 0x00000008, "Asymmetric Key";
     }
     /// Section 9.1.3.2.22.
     CertificateRequestType {
-        CRMF = 0x00000001,
-        PKCS_10 = 0x00000002,
-        PEM = 0x00000003,
-        PGP = 0x00000004,
+        CRMF = 0x00000001, "CRMF";
+        PKCS_10 = 0x00000002, "PKCS#10";
+        PEM = 0x00000003, "PEM";
+        PGP = 0x00000004, "PGP";
     }
     /// Section 9.1.3.2.23.
     ValidityIndicator {
-        Valid = 0x00000001,
-        Invalid = 0x00000002,
-        Unknown = 0x00000003,
+        Valid = 0x00000001, "Valid";
+        Invalid = 0x00000002, "Invalid";
+        Unknown = 0x00000003, "Unknown";
     }
     /// Section 9.1.3.2.24.
     QueryFunction {
-        QueryOperations = 0x00000001,
-        QueryObjects = 0x00000002,
-        QueryServerInformation = 0x00000003,
-        QueryApplicationNamespaces = 0x00000004,
-        QueryExtensionList = 0x00000005,
-        QueryExtensionMap = 0x00000006,
-        QueryAttestationTypes = 0x00000007,
-        QueryRNGs = 0x00000008,
-        QueryValidations = 0x00000009,
-        QueryProfiles = 0x0000000a,
-        QueryCapabilities = 0x0000000b,
-        QueryClientRegistrationMethods = 0x0000000c,
+        QueryOperations = 0x00000001, "Query Operations";
+        QueryObjects = 0x00000002, "Query Objects";
+        QueryServerInformation = 0x00000003, "Query Server Information";
+        QueryApplicationNamespaces = 0x00000004, "Query Application Namespaces";
+        QueryExtensionList = 0x00000005, "Query Extension List";
+        QueryExtensionMap = 0x00000006, "Query Extension Map";
+        QueryAttestationTypes = 0x00000007, "Query Attestation Types";
+        QueryRNGs = 0x00000008, "Query RNGs";
+        QueryValidations = 0x00000009, "Query Validations";
+        QueryProfiles = 0x0000000a, "Query Profiles";
+        QueryCapabilities = 0x0000000b, "Query Capabilities";
+        QueryClientRegistrationMethods = 0x0000000c, "Query Client Registration Methods";
     }
     /// Section 9.1.3.2.25.
     CancellationResult {
-        Canceled = 0x00000001,
-        UnableToCancel = 0x00000002,
-        Completed = 0x00000003,
-        Failed = 0x00000004,
-        Unavailable = 0x00000005,
+        Canceled = 0x00000001, "Canceled";
+        UnableToCancel = 0x00000002, "Unable to Cancel";
+        Completed = 0x00000003, "Completed";
+        Failed = 0x00000004, "Failed";
+        Unavailable = 0x00000005, "Unavailable";
     }
     /// Section 9.1.3.2.26.
     PutFunction {
-        New = 0x00000001,
-        Replace = 0x00000002,
+        New = 0x00000001, "New";
+        Replace = 0x00000002, "Replace";
     }
     /// Section 9.1.3.2.27.
     Operation {
-        Create = 0x00000001,
-        CreateKeyPair = 0x00000002,
-        Register = 0x00000003,
-        ReKey = 0x00000004,
-        DeriveKey = 0x00000005,
-        Certify = 0x00000006,
-        ReCertify = 0x00000007,
-        Locate = 0x00000008,
-        Check = 0x00000009,
-        Get = 0x0000000a,
-        GetAttributes = 0x0000000b,
-        GetAttributeList = 0x0000000c,
-        AddAttribute = 0x0000000d,
-        ModifyAttribute = 0x0000000e,
-        DeleteAttribute = 0x0000000f,
-        ObtainLease = 0x00000010,
-        GetUsageAllocation = 0x00000011,
-        Activate = 0x00000012,
-        Revoke = 0x00000013,
-        Destroy = 0x00000014,
-        Archive = 0x00000015,
-        Recover = 0x00000016,
-        Validate = 0x00000017,
-        Query = 0x00000018,
-        Cancel = 0x00000019,
-        Poll = 0x0000001a,
-        Notify = 0x0000001b,
-        Put = 0x0000001c,
-        ReKeyKeyPair = 0x0000001d,
-        DiscoverVersions = 0x0000001e,
-        Encrypt = 0x0000001f,
-        Decrypt = 0x00000020,
-        Sign = 0x00000021,
-        SignatureVerify = 0x00000022,
-        MAC = 0x00000023,
-        MACVerify = 0x00000024,
-        RNGRetrieve = 0x00000025,
-        RNGSeed = 0x00000026,
-        Hash = 0x00000027,
-        CreateSplitKey = 0x00000028,
-        JoinSplitKey = 0x00000029,
-        Import = 0x0000002a,
-        Export = 0x0000002b,
+        Create = 0x00000001, "Create";
+        CreateKeyPair = 0x00000002, "Create Key Pair";
+        Register = 0x00000003, "Register";
+        ReKey = 0x00000004, "Re-key";
+        DeriveKey = 0x00000005, "Derive Key";
+        Certify = 0x00000006, "Certify";
+        ReCertify = 0x00000007, "Re-certify";
+        Locate = 0x00000008, "Locate";
+        Check = 0x00000009, "Check";
+        Get = 0x0000000a, "Get";
+        GetAttributes = 0x0000000b, "Get Attributes";
+        GetAttributeList = 0x0000000c, "Get Attribute List";
+        AddAttribute = 0x0000000d, "Add Attribute";
+        ModifyAttribute = 0x0000000e, "Modify Attribute";
+        DeleteAttribute = 0x0000000f, "Delete Attribute";
+        ObtainLease = 0x00000010, "Obtain Lease";
+        GetUsageAllocation = 0x00000011, "Get Usage Allocation";
+        Activate = 0x00000012, "Activate";
+        Revoke = 0x00000013, "Revoke";
+        Destroy = 0x00000014, "Destroy";
+        Archive = 0x00000015, "Archive";
+        Recover = 0x00000016, "Recover";
+        Validate = 0x00000017, "Validate";
+        Query = 0x00000018, "Query";
+        Cancel = 0x00000019, "Cancel";
+        Poll = 0x0000001a, "Poll";
+        Notify = 0x0000001b, "Notify";
+        Put = 0x0000001c, "Put";
+        ReKeyKeyPair = 0x0000001d, "Re-key Key Pair";
+        DiscoverVersions = 0x0000001e, "Discover Versions";
+        Encrypt = 0x0000001f, "Encrypt";
+        Decrypt = 0x00000020, "Decrypt";
+        Sign = 0x00000021, "Sign";
+        SignatureVerify = 0x00000022, "Signature Verify";
+        MAC = 0x00000023, "MAC";
+        MACVerify = 0x00000024, "MAC Verify";
+        RNGRetrieve = 0x00000025, "RNG Retrieve";
+        RNGSeed = 0x00000026, "RNG Seed";
+        Hash = 0x00000027, "Hash";
+        CreateSplitKey = 0x00000028, "Create Split Key";
+        JoinSplitKey = 0x00000029, "Join Split Key";
+        Import = 0x0000002a, "Import";
+        Export = 0x0000002b, "Export";
     }
     /// Section 9.1.3.2.28.
     ResultStatus {
-        Success = 0x00000000,
-        OperationFailed = 0x00000001,
-        OperationPending = 0x00000002,
-        OperationUndone = 0x00000003,
+        Success = 0x00000000, "Success";
+        OperationFailed = 0x00000001, "Operation Failed";
+        OperationPending = 0x00000002, "Operation Pending";
+        OperationUndone = 0x00000003, "Operation Undone";
     }
     /// Section 9.1.3.2.29.
     ResultReason {
-        ItemNotFound = 0x00000001,
-        ResponseTooLarge = 0x00000002,
-        AuthenticationNotSuccessful = 0x00000003,
-        InvalidMessage = 0x00000004,
-        OperationNotSupported = 0x00000005,
-        MissingData = 0x00000006,
-        InvalidField = 0x00000007,
-        FeatureNotSupported = 0x00000008,
-        OperationCanceledByRequester = 0x00000009,
-        CryptographicFailure = 0x0000000a,
-        IllegalOperation = 0x0000000b,
-        PermissionDenied = 0x0000000c,
-        ObjectArchived = 0x0000000d,
-        IndexOutOfBounds = 0x0000000e,
-        ApplicationNamespaceNotSupported = 0x0000000f,
-        KeyFormatTypeNotSupported = 0x00000010,
-        KeyCompressionTypeNotSupported = 0x00000011,
-        EncodingOptionError = 0x00000012,
-        KeyValueNotPresent = 0x00000013,
-        AttestationRequired = 0x00000014,
-        AttestationFailed = 0x00000015,
-        Sensitive = 0x00000016,
-        NotExtractable = 0x00000017,
-        ObjectAlreadyExists = 0x00000018,
-        GeneralFailure = 0x00000100,
+        ItemNotFound = 0x00000001, "Item Not Found";
+        ResponseTooLarge = 0x00000002, "Response Too Large";
+        AuthenticationNotSuccessful = 0x00000003, "Authentication Not Successful";
+        InvalidMessage = 0x00000004, "Invalid Message";
+        OperationNotSupported = 0x00000005, "Operation Not Supported";
+        MissingData = 0x00000006, "Missing Data";
+        InvalidField = 0x00000007, "Invalid Field";
+        FeatureNotSupported = 0x00000008, "Feature Not Supported";
+        OperationCanceledByRequester = 0x00000009, "Operation Canceled By Requester";
+        CryptographicFailure = 0x0000000a, "Cryptographic Failure";
+        IllegalOperation = 0x0000000b, "Illegal Operation";
+        PermissionDenied = 0x0000000c, "Permission Denied";
+        ObjectArchived = 0x0000000d, "Object archived";
+        IndexOutOfBounds = 0x0000000e, "Index Out of Bounds";
+        ApplicationNamespaceNotSupported = 0x0000000f, "Application Namespace Not Supported";
+        KeyFormatTypeNotSupported = 0x00000010, "Key Format Type Not Supported";
+        KeyCompressionTypeNotSupported = 0x00000011, "Key Compression Type Not Supported";
+        EncodingOptionError = 0x00000012, "Encoding Option Error";
+        KeyValueNotPresent = 0x00000013, "Key Value Not Present";
+        AttestationRequired = 0x00000014, "Attestation Required";
+        AttestationFailed = 0x00000015, "Attestation Failed";
+        Sensitive = 0x00000016, "Sensitive";
+        NotExtractable = 0x00000017, "Not Extractable";
+        ObjectAlreadyExists = 0x00000018, "Object Already Exists";
+        GeneralFailure = 0x00000100, "General Failure";
     }
     /// Section 9.1.3.2.30.
     BatchErrorContinuationOption {
-        Continue = 0x00000001,
-        Stop = 0x00000002,
-        Undo = 0x00000003,
+        Continue = 0x00000001, "Continue";
+        Stop = 0x00000002, "Stop";
+        Undo = 0x00000003, "Undo";
     }
     /// Section 9.1.3.2.31.
     UsageLimitsUnit {
-        Byte = 0x00000001,
-        Object = 0x00000002,
+        Byte = 0x00000001, "Byte";
+        Object = 0x00000002, "Object";
     }
     /// Section 9.1.3.2.32.
     EncodingOption {
-        NoEncoding = 0x00000001,
-        TTLVEncoding = 0x00000002,
+        NoEncoding = 0x00000001, "No Encoding";
+        TTLVEncoding = 0x00000002, "TTLV Encoding";
     }
     /// Section 9.1.3.2.33.
     ObjectGroupMember {
-        GroupMemberFresh = 0x00000001,
-        GroupMemberDefault = 0x00000002,
+        GroupMemberFresh = 0x00000001, "Group Member Fresh";
+        GroupMemberDefault = 0x00000002, "Group Member Default";
     }
     /// Section 9.1.3.2.34.
     AlternativeNameType {
-        UninterpretedTextString = 0x00000001,
-        URI = 0x00000002,
-        ObjectSerialNumber = 0x00000003,
-        EmailAddress = 0x00000004,
-        DNSName = 0x00000005,
-        X_500DistinguishedName = 0x00000006,
-        IPAddress = 0x00000007,
+        UninterpretedTextString = 0x00000001, "Uninterpreted Text String";
+        URI = 0x00000002, "URI";
+        ObjectSerialNumber = 0x00000003, "Object Serial Number";
+        EmailAddress = 0x00000004, "Email Address";
+        DNSName = 0x00000005, "DNS Name";
+        X_500DistinguishedName = 0x00000006, "X.500 Distinguished Name";
+        IPAddress = 0x00000007, "IP Address";
     }
     /// Section 9.1.3.2.35.
     KeyValueLocationType {
-        UninterpretedTextString = 0x00000001,
-        URI = 0x00000002,
+        UninterpretedTextString = 0x00000001, "Uninterpreted Text String";
+        URI = 0x00000002, "URI";
     }
     /// Section 9.1.3.2.36.
     AttestationType {
-        TPMQuote = 0x00000001,
-        TCGIntegrityReport = 0x00000002,
-        SAMLAssertion = 0x00000003,
+        TPMQuote = 0x00000001, "TPM Quote";
+        TCGIntegrityReport = 0x00000002, "TCG Integrity Report";
+        SAMLAssertion = 0x00000003, "SAML Assertion";
     }
     /// Section 9.1.3.2.37.
     RNGAlgorithm {
-        Unspecified = 0x00000001,
-        FIPS186_2 = 0x00000002,
-        DRBG = 0x00000003,
-        NRBG = 0x00000004,
-        ANSIX9_31 = 0x00000005,
-        ANSIX9_62 = 0x00000006,
+        Unspecified = 0x00000001, "Unspecified";
+        FIPS186_2 = 0x00000002, "FIPS 186-2";
+        DRBG = 0x00000003, "DRBG";
+        NRBG = 0x00000004, "NRBG";
+        ANSIX9_31 = 0x00000005, "ANSI X9.31";
+        ANSIX9_62 = 0x00000006, "ANSI X9.62";
     }
     /// Section 9.1.3.2.38.
     DRBGAlgorithm {
-        Unspecified = 0x00000001,
-        DualEC = 0x00000002,
-        Hash = 0x00000003,
-        HMAC = 0x00000004,
-        CTR = 0x00000005,
+        Unspecified = 0x00000001, "Unspecified";
+        DualEC = 0x00000002, "Dual-EC";
+        Hash = 0x00000003, "Hash";
+        HMAC = 0x00000004, "HMAC";
+        CTR = 0x00000005, "CTR";
     }
     /// Section 9.1.3.2.39.
     FIPS186Variation {
-        Unspecified = 0x00000001,
-        GPXOriginal = 0x00000002,
-        GPXChangeNotice = 0x00000003,
-        XOriginal = 0x00000004,
-        XChangeNotice = 0x00000005,
-        KOriginal = 0x00000006,
-        KChangeNotice = 0x00000007,
+        Unspecified = 0x00000001, "Unspecified";
+        GPXOriginal = 0x00000002, "GP x-Original";
+        GPXChangeNotice = 0x00000003, "GP x-Change Notice";
+        XOriginal = 0x00000004, "x-Original";
+        XChangeNotice = 0x00000005, "x-Change Notice";
+        KOriginal = 0x00000006, "k-Original";
+        KChangeNotice = 0x00000007, "k-Change Notice";
     }
     /// Section 9.1.3.2.40.
     ValidationAuthorityType {
-        Unspecified = 0x00000001,
-        NISTCMVP = 0x00000002,
-        CommonCriteria = 0x00000003,
+        Unspecified = 0x00000001, "Unspecified";
+        NISTCMVP = 0x00000002, "NIST CMVP";
+        CommonCriteria = 0x00000003, "Common Criteria";
     }
     /// Section 9.1.3.2.41.
     ValidationType {
-        Unspecified = 0x00000001,
-        Hardware = 0x00000002,
-        Software = 0x00000003,
-        Firmware = 0x00000004,
-        Hybrid = 0x00000005,
+        Unspecified = 0x00000001, "Unspecified";
+        Hardware = 0x00000002, "Hardware";
+        Software = 0x00000003, "Software";
+        Firmware = 0x00000004, "Firmware";
+        Hybrid = 0x00000005, "Hybrid";
     }
     /// Section 9.1.3.2.42.
     ProfileName {
-        BaselineServerBasicKMIPV1_2 = 0x00000001,
-        BaselineServerTLSV1_2KMIPV1_2 = 0x00000002,
-        BaselineClientBasicKMIPV1_2 = 0x00000003,
-        BaselineClientTLSV1_2KMIPV1_2 = 0x00000004,
-        CompleteServerBasicKMIPV1_2 = 0x00000005,
-        CompleteServerTLSV1_2KMIPV1_2 = 0x00000006,
-        TapeLibraryClientKMIPV1_0 = 0x00000007,
-        TapeLibraryClientKMIPV1_1 = 0x00000008,
-        TapeLibraryClientKMIPV1_2 = 0x00000009,
-        TapeLibraryServerKMIPV1_0 = 0x0000000a,
-        TapeLibraryServerKMIPV1_1 = 0x0000000b,
-        TapeLibraryServerKMIPV1_2 = 0x0000000c,
-        SymmetricKeyLifecycleClientKMIPV1_0 = 0x0000000d,
-        SymmetricKeyLifecycleClientKMIPV1_1 = 0x0000000e,
-        SymmetricKeyLifecycleClientKMIPV1_2 = 0x0000000f,
-        SymmetricKeyLifecycleServerKMIPV1_0 = 0x00000010,
-        SymmetricKeyLifecycleServerKMIPV1_1 = 0x00000011,
-        SymmetricKeyLifecycleServerKMIPV1_2 = 0x00000012,
-        AsymmetricKeyLifecycleClientKMIPV1_0 = 0x00000013,
-        AsymmetricKeyLifecycleClientKMIPV1_1 = 0x00000014,
-        AsymmetricKeyLifecycleClientKMIPV1_2 = 0x00000015,
-        AsymmetricKeyLifecycleServerKMIPV1_0 = 0x00000016,
-        AsymmetricKeyLifecycleServerKMIPV1_1 = 0x00000017,
-        AsymmetricKeyLifecycleServerKMIPV1_2 = 0x00000018,
-        BasicCryptographicClientKMIPV1_2 = 0x00000019,
-        BasicCryptographicServerKMIPV1_2 = 0x0000001a,
-        AdvancedCryptographicClientKMIPV1_2 = 0x0000001b,
-        AdvancedCryptographicServerKMIPV1_2 = 0x0000001c,
-        RNGCryptographicClientKMIPV1_2 = 0x0000001d,
-        RNGCryptographicServerKMIPV1_2 = 0x0000001e,
-        BasicSymmetricKeyFoundryClientKMIPV1_0 = 0x0000001f,
-        IntermediateSymmetricKeyFoundryClientKMIPV1_0 = 0x00000020,
-        AdvancedSymmetricKeyFoundryClientKMIPV1_0 = 0x00000021,
-        BasicSymmetricKeyFoundryClientKMIPV1_1 = 0x00000022,
-        IntermediateSymmetricKeyFoundryClientKMIPV1_1 = 0x00000023,
-        AdvancedSymmetricKeyFoundryClientKMIPV1_1 = 0x00000024,
-        BasicSymmetricKeyFoundryClientKMIPV1_2 = 0x00000025,
-        IntermediateSymmetricKeyFoundryClientKMIPV1_2 = 0x00000026,
-        AdvancedSymmetricKeyFoundryClientKMIPV1_2 = 0x00000027,
-        SymmetricKeyFoundryServerKMIPV1_0 = 0x00000028,
-        SymmetricKeyFoundryServerKMIPV1_1 = 0x00000029,
-        SymmetricKeyFoundryServerKMIPV1_2 = 0x0000002a,
-        OpaqueManagedObjectStoreClientKMIPV1_0 = 0x0000002b,
-        OpaqueManagedObjectStoreClientKMIPV1_1 = 0x0000002c,
-        OpaqueManagedObjectStoreClientKMIPV1_2 = 0x0000002d,
-        OpaqueManagedObjectStoreServerKMIPV1_0 = 0x0000002e,
-        OpaqueManagedObjectStoreServerKMIPV1_1 = 0x0000002f,
-        OpaqueManagedObjectStoreServerKMIPV1_2 = 0x00000030,
-        SuiteBMinLOS_128ClientKMIPV1_0 = 0x00000031,
-        SuiteBMinLOS_128ClientKMIPV1_1 = 0x00000032,
-        SuiteBMinLOS_128ClientKMIPV1_2 = 0x00000033,
-        SuiteBMinLOS_128ServerKMIPV1_0 = 0x00000034,
-        SuiteBMinLOS_128ServerKMIPV1_1 = 0x00000035,
-        SuiteBMinLOS_128ServerKMIPV1_2 = 0x00000036,
-        SuiteBMinLOS_192ClientKMIPV1_0 = 0x00000037,
-        SuiteBMinLOS_192ClientKMIPV1_1 = 0x00000038,
-        SuiteBMinLOS_192ClientKMIPV1_2 = 0x00000039,
-        SuiteBMinLOS_192ServerKMIPV1_0 = 0x0000003a,
-        SuiteBMinLOS_192ServerKMIPV1_1 = 0x0000003b,
-        SuiteBMinLOS_192ServerKMIPV1_2 = 0x0000003c,
-        StorageArrayWithSelfEncryptingDriveClientKMIPV1_0 = 0x0000003d,
-        StorageArrayWithSelfEncryptingDriveClientKMIPV1_1 = 0x0000003e,
-        StorageArrayWithSelfEncryptingDriveClientKMIPV1_2 = 0x0000003f,
-        StorageArrayWithSelfEncryptingDriveServerKMIPV1_0 = 0x00000040,
-        StorageArrayWithSelfEncryptingDriveServerKMIPV1_1 = 0x00000041,
-        StorageArrayWithSelfEncryptingDriveServerKMIPV1_2 = 0x00000042,
-        HTTPSClientKMIPV1_0 = 0x00000043,
-        HTTPSClientKMIPV1_1 = 0x00000044,
-        HTTPSClientKMIPV1_2 = 0x00000045,
-        HTTPSServerKMIPV1_0 = 0x00000046,
-        HTTPSServerKMIPV1_1 = 0x00000047,
-        HTTPSServerKMIPV1_2 = 0x00000048,
-        JSONClientKMIPV1_0 = 0x00000049,
-        JSONClientKMIPV1_1 = 0x0000004a,
-        JSONClientKMIPV1_2 = 0x0000004b,
-        JSONServerKMIPV1_0 = 0x0000004c,
-        JSONServerKMIPV1_1 = 0x0000004d,
-        JSONServerKMIPV1_2 = 0x0000004e,
-        XMLClientKMIPV1_0 = 0x0000004f,
-        XMLClientKMIPV1_1 = 0x00000050,
-        XMLClientKMIPV1_2 = 0x00000051,
-        XMLServerKMIPV1_0 = 0x00000052,
-        XMLServerKMIPV1_1 = 0x00000053,
-        XMLServerKMIPV1_2 = 0x00000054,
-        BaselineServerBasicKMIPV1_3 = 0x00000055,
-        BaselineServerTLSV1_2KMIPV1_3 = 0x00000056,
-        BaselineClientBasicKMIPV1_3 = 0x00000057,
-        BaselineClientTLSV1_2KMIPV1_3 = 0x00000058,
-        CompleteServerBasicKMIPV1_3 = 0x00000059,
-        CompleteServerTLSV1_2KMIPV1_3 = 0x0000005a,
-        TapeLibraryClientKMIPV1_3 = 0x0000005b,
-        TapeLibraryServerKMIPV1_3 = 0x0000005c,
-        SymmetricKeyLifecycleClientKMIPV1_3 = 0x0000005d,
-        SymmetricKeyLifecycleServerKMIPV1_3 = 0x0000005e,
-        AsymmetricKeyLifecycleClientKMIPV1_3 = 0x0000005f,
-        AsymmetricKeyLifecycleServerKMIPV1_3 = 0x00000060,
-        BasicCryptographicClientKMIPV1_3 = 0x00000061,
-        BasicCryptographicServerKMIPV1_3 = 0x00000062,
-        AdvancedCryptographicClientKMIPV1_3 = 0x00000063,
-        AdvancedCryptographicServerKMIPV1_3 = 0x00000064,
-        RNGCryptographicClientKMIPV1_3 = 0x00000065,
-        RNGCryptographicServerKMIPV1_3 = 0x00000066,
-        BasicSymmetricKeyFoundryClientKMIPV1_3 = 0x00000067,
-        IntermediateSymmetricKeyFoundryClientKMIPV1_3 = 0x00000068,
-        AdvancedSymmetricKeyFoundryClientKMIPV1_3 = 0x00000069,
-        SymmetricKeyFoundryServerKMIPV1_3 = 0x0000006a,
-        OpaqueManagedObjectStoreClientKMIPV1_3 = 0x0000006b,
-        OpaqueManagedObjectStoreServerKMIPV1_3 = 0x0000006c,
-        SuiteBMinLOS_128ClientKMIPV1_3 = 0x0000006d,
-        SuiteBMinLOS_128ServerKMIPV1_3 = 0x0000006e,
-        SuiteBMinLOS_192ClientKMIPV1_3 = 0x0000006f,
-        SuiteBMinLOS_192ServerKMIPV1_3 = 0x00000070,
-        StorageArrayWithSelfEncryptingDriveClientKMIPV1_3 = 0x00000071,
-        StorageArrayWithSelfEncryptingDriveServerKMIPV1_3 = 0x00000072,
-        HTTPSClientKMIPV1_3 = 0x00000073,
-        HTTPSServerKMIPV1_3 = 0x00000074,
-        JSONClientKMIPV1_3 = 0x00000075,
-        JSONServerKMIPV1_3 = 0x00000076,
-        XMLClientKMIPV1_3 = 0x00000077,
-        XMLServerKMIPV1_3 = 0x00000078,
-        BaselineServerBasicKMIPV1_4 = 0x00000079,
-        BaselineServerTLSV1_2KMIPV1_4 = 0x0000007a,
-        BaselineClientBasicKMIPV1_4 = 0x0000007b,
-        BaselineClientTLSV1_2KMIPV1_4 = 0x0000007c,
-        CompleteServerBasicKMIPV1_4 = 0x0000007d,
-        CompleteServerTLSV1_2KMIPV1_4 = 0x0000007e,
-        TapeLibraryClientKMIPV1_4 = 0x0000007f,
-        TapeLibraryServerKMIPV1_4 = 0x00000080,
-        SymmetricKeyLifecycleClientKMIPV1_4 = 0x00000081,
-        SymmetricKeyLifecycleServerKMIPV1_4 = 0x00000082,
-        AsymmetricKeyLifecycleClientKMIPV1_4 = 0x00000083,
-        AsymmetricKeyLifecycleServerKMIPV1_4 = 0x00000084,
-        BasicCryptographicClientKMIPV1_4 = 0x00000085,
-        BasicCryptographicServerKMIPV1_4 = 0x00000086,
-        AdvancedCryptographicClientKMIPV1_4 = 0x00000087,
-        AdvancedCryptographicServerKMIPV1_4 = 0x00000088,
-        RNGCryptographicClientKMIPV1_4 = 0x00000089,
-        RNGCryptographicServerKMIPV1_4 = 0x0000008a,
-        BasicSymmetricKeyFoundryClientKMIPV1_4 = 0x0000008b,
-        IntermediateSymmetricKeyFoundryClientKMIPV1_4 = 0x0000008c,
-        AdvancedSymmetricKeyFoundryClientKMIPV1_4 = 0x0000008d,
-        SymmetricKeyFoundryServerKMIPV1_4 = 0x0000008e,
-        OpaqueManagedObjectStoreClientKMIPV1_4 = 0x0000008f,
-        OpaqueManagedObjectStoreServerKMIPV1_4 = 0x00000090,
-        SuiteBMinLOS_128ClientKMIPV1_4 = 0x00000091,
-        SuiteBMinLOS_128ServerKMIPV1_4 = 0x00000092,
-        SuiteBMinLOS_192ClientKMIPV1_4 = 0x00000093,
-        SuiteBMinLOS_192ServerKMIPV1_4 = 0x00000094,
-        StorageArrayWithSelfEncryptingDriveClientKMIPV1_4 = 0x00000095,
-        StorageArrayWithSelfEncryptingDriveServerKMIPV1_4 = 0x00000096,
-        HTTPSClientKMIPV1_4 = 0x00000097,
-        HTTPSServerKMIPV1_4 = 0x00000098,
-        JSONClientKMIPV1_4 = 0x00000099,
-        JSONServerKMIPV1_4 = 0x0000009a,
-        XMLClientKMIPV1_4 = 0x0000009b,
-        XMLServerKMIPV1_4 = 0x0000009c,
+        BaselineServerBasicKMIPV1_2 = 0x00000001, "Baseline Server Basic KMIP v1.2";
+        BaselineServerTLSV1_2KMIPV1_2 = 0x00000002, "Baseline Server TLS v1.2 KMIP v1.2";
+        BaselineClientBasicKMIPV1_2 = 0x00000003, "Baseline Client Basic KMIP v1.2";
+        BaselineClientTLSV1_2KMIPV1_2 = 0x00000004, "Baseline Client TLS v1.2 KMIP v1.2";
+        CompleteServerBasicKMIPV1_2 = 0x00000005, "Complete Server Basic KMIP v1.2";
+        CompleteServerTLSV1_2KMIPV1_2 = 0x00000006, "Complete Server TLS v1.2 KMIP v1.2";
+        TapeLibraryClientKMIPV1_0 = 0x00000007, "Tape Library Client KMIP v1.0";
+        TapeLibraryClientKMIPV1_1 = 0x00000008, "Tape Library Client KMIP v1.1";
+        TapeLibraryClientKMIPV1_2 = 0x00000009, "Tape Library Client KMIP v1.2";
+        TapeLibraryServerKMIPV1_0 = 0x0000000a, "Tape Library Server KMIP v1.0";
+        TapeLibraryServerKMIPV1_1 = 0x0000000b, "Tape Library Server KMIP v1.1";
+        TapeLibraryServerKMIPV1_2 = 0x0000000c, "Tape Library Server KMIP v1.2";
+        SymmetricKeyLifecycleClientKMIPV1_0 = 0x0000000d, "Symmetric Key Lifecycle Client KMIP v1.0";
+        SymmetricKeyLifecycleClientKMIPV1_1 = 0x0000000e, "Symmetric Key Lifecycle Client KMIP v1.1";
+        SymmetricKeyLifecycleClientKMIPV1_2 = 0x0000000f, "Symmetric Key Lifecycle Client KMIP v1.2";
+        SymmetricKeyLifecycleServerKMIPV1_0 = 0x00000010, "Symmetric Key Lifecycle Server KMIP v1.0";
+        SymmetricKeyLifecycleServerKMIPV1_1 = 0x00000011, "Symmetric Key Lifecycle Server KMIP v1.1";
+        SymmetricKeyLifecycleServerKMIPV1_2 = 0x00000012, "Symmetric Key Lifecycle Server KMIP v1.2";
+        AsymmetricKeyLifecycleClientKMIPV1_0 = 0x00000013, "Asymmetric Key Lifecycle Client KMIP v1.0";
+        AsymmetricKeyLifecycleClientKMIPV1_1 = 0x00000014, "Asymmetric Key Lifecycle Client KMIP v1.1";
+        AsymmetricKeyLifecycleClientKMIPV1_2 = 0x00000015, "Asymmetric Key Lifecycle Client KMIP v1.2";
+        AsymmetricKeyLifecycleServerKMIPV1_0 = 0x00000016, "Asymmetric Key Lifecycle Server KMIP v1.0";
+        AsymmetricKeyLifecycleServerKMIPV1_1 = 0x00000017, "Asymmetric Key Lifecycle Server KMIP v1.1";
+        AsymmetricKeyLifecycleServerKMIPV1_2 = 0x00000018, "Asymmetric Key Lifecycle Server KMIP v1.2";
+        BasicCryptographicClientKMIPV1_2 = 0x00000019, "Basic Cryptographic Client KMIP v1.2";
+        BasicCryptographicServerKMIPV1_2 = 0x0000001a, "Basic Cryptographic Server KMIP v1.2";
+        AdvancedCryptographicClientKMIPV1_2 = 0x0000001b, "Advanced Cryptographic Client KMIP v1.2";
+        AdvancedCryptographicServerKMIPV1_2 = 0x0000001c, "Advanced Cryptographic Server KMIP v1.2";
+        RNGCryptographicClientKMIPV1_2 = 0x0000001d, "RNG Cryptographic Client KMIP v1.2";
+        RNGCryptographicServerKMIPV1_2 = 0x0000001e, "RNG Cryptographic Server KMIP v1.2";
+        BasicSymmetricKeyFoundryClientKMIPV1_0 = 0x0000001f, "Basic Symmetric Key Foundry Client KMIP v1.0";
+        IntermediateSymmetricKeyFoundryClientKMIPV1_0 = 0x00000020, "Intermediate Symmetric Key Foundry Client KMIP v1.0";
+        AdvancedSymmetricKeyFoundryClientKMIPV1_0 = 0x00000021, "Advanced Symmetric Key Foundry Client KMIP v1.0";
+        BasicSymmetricKeyFoundryClientKMIPV1_1 = 0x00000022, "Basic Symmetric Key Foundry Client KMIP v1.1";
+        IntermediateSymmetricKeyFoundryClientKMIPV1_1 = 0x00000023, "Intermediate Symmetric Key Foundry Client KMIP v1.1";
+        AdvancedSymmetricKeyFoundryClientKMIPV1_1 = 0x00000024, "Advanced Symmetric Key Foundry Client KMIP v1.1";
+        BasicSymmetricKeyFoundryClientKMIPV1_2 = 0x00000025, "Basic Symmetric Key Foundry Client KMIP v1.2";
+        IntermediateSymmetricKeyFoundryClientKMIPV1_2 = 0x00000026, "Intermediate Symmetric Key Foundry Client KMIP v1.2";
+        AdvancedSymmetricKeyFoundryClientKMIPV1_2 = 0x00000027, "Advanced Symmetric Key Foundry Client KMIP v1.2";
+        SymmetricKeyFoundryServerKMIPV1_0 = 0x00000028, "Symmetric Key Foundry Server KMIP v1.0";
+        SymmetricKeyFoundryServerKMIPV1_1 = 0x00000029, "Symmetric Key Foundry Server KMIP v1.1";
+        SymmetricKeyFoundryServerKMIPV1_2 = 0x0000002a, "Symmetric Key Foundry Server KMIP v1.2";
+        OpaqueManagedObjectStoreClientKMIPV1_0 = 0x0000002b, "Opaque Managed Object Store Client KMIP v1.0";
+        OpaqueManagedObjectStoreClientKMIPV1_1 = 0x0000002c, "Opaque Managed Object Store Client KMIP v1.1";
+        OpaqueManagedObjectStoreClientKMIPV1_2 = 0x0000002d, "Opaque Managed Object Store Client KMIP v1.2";
+        OpaqueManagedObjectStoreServerKMIPV1_0 = 0x0000002e, "Opaque Managed Object Store Server KMIP v1.0";
+        OpaqueManagedObjectStoreServerKMIPV1_1 = 0x0000002f, "Opaque Managed Object Store Server KMIP v1.1";
+        OpaqueManagedObjectStoreServerKMIPV1_2 = 0x00000030, "Opaque Managed Object Store Server KMIP v1.2";
+        SuiteBMinLOS_128ClientKMIPV1_0 = 0x00000031, "Suite B minLOS_128 Client KMIP v1.0";
+        SuiteBMinLOS_128ClientKMIPV1_1 = 0x00000032, "Suite B minLOS_128 Client KMIP v1.1";
+        SuiteBMinLOS_128ClientKMIPV1_2 = 0x00000033, "Suite B minLOS_128 Client KMIP v1.2";
+        SuiteBMinLOS_128ServerKMIPV1_0 = 0x00000034, "Suite B minLOS_128 Server KMIP v1.0";
+        SuiteBMinLOS_128ServerKMIPV1_1 = 0x00000035, "Suite B minLOS_128 Server KMIP v1.1";
+        SuiteBMinLOS_128ServerKMIPV1_2 = 0x00000036, "Suite B minLOS_128 Server KMIP v1.2";
+        SuiteBMinLOS_192ClientKMIPV1_0 = 0x00000037, "Suite B minLOS_192 Client KMIP v1.0";
+        SuiteBMinLOS_192ClientKMIPV1_1 = 0x00000038, "Suite B minLOS_192 Client KMIP v1.1";
+        SuiteBMinLOS_192ClientKMIPV1_2 = 0x00000039, "Suite B minLOS_192 Client KMIP v1.2";
+        SuiteBMinLOS_192ServerKMIPV1_0 = 0x0000003a, "Suite B minLOS_192 Server KMIP v1.0";
+        SuiteBMinLOS_192ServerKMIPV1_1 = 0x0000003b, "Suite B minLOS_192 Server KMIP v1.1";
+        SuiteBMinLOS_192ServerKMIPV1_2 = 0x0000003c, "Suite B minLOS_192 Server KMIP v1.2";
+        StorageArrayWithSelfEncryptingDriveClientKMIPV1_0 = 0x0000003d, "Storage Array with Self Encrypting Drive Client KMIP v1.0";
+        StorageArrayWithSelfEncryptingDriveClientKMIPV1_1 = 0x0000003e, "Storage Array with Self Encrypting Drive Client KMIP v1.1";
+        StorageArrayWithSelfEncryptingDriveClientKMIPV1_2 = 0x0000003f, "Storage Array with Self Encrypting Drive Client KMIP v1.2";
+        StorageArrayWithSelfEncryptingDriveServerKMIPV1_0 = 0x00000040, "Storage Array with Self Encrypting Drive Server KMIP v1.0";
+        StorageArrayWithSelfEncryptingDriveServerKMIPV1_1 = 0x00000041, "Storage Array with Self Encrypting Drive Server KMIP v1.1";
+        StorageArrayWithSelfEncryptingDriveServerKMIPV1_2 = 0x00000042, "Storage Array with Self Encrypting Drive Server KMIP v1.2";
+        HTTPSClientKMIPV1_0 = 0x00000043, "HTTPS Client KMIP v1.0";
+        HTTPSClientKMIPV1_1 = 0x00000044, "HTTPS Client KMIP v1.1";
+        HTTPSClientKMIPV1_2 = 0x00000045, "HTTPS Client KMIP v1.2";
+        HTTPSServerKMIPV1_0 = 0x00000046, "HTTPS Server KMIP v1.0";
+        HTTPSServerKMIPV1_1 = 0x00000047, "HTTPS Server KMIP v1.1";
+        HTTPSServerKMIPV1_2 = 0x00000048, "HTTPS Server KMIP v1.2";
+        JSONClientKMIPV1_0 = 0x00000049, "JSON Client KMIP v1.0";
+        JSONClientKMIPV1_1 = 0x0000004a, "JSON Client KMIP v1.1";
+        JSONClientKMIPV1_2 = 0x0000004b, "JSON Client KMIP v1.2";
+        JSONServerKMIPV1_0 = 0x0000004c, "JSON Server KMIP v1.0";
+        JSONServerKMIPV1_1 = 0x0000004d, "JSON Server KMIP v1.1";
+        JSONServerKMIPV1_2 = 0x0000004e, "JSON Server KMIP v1.2";
+        XMLClientKMIPV1_0 = 0x0000004f, "XML Client KMIP v1.0";
+        XMLClientKMIPV1_1 = 0x00000050, "XML Client KMIP v1.1";
+        XMLClientKMIPV1_2 = 0x00000051, "XML Client KMIP v1.2";
+        XMLServerKMIPV1_0 = 0x00000052, "XML Server KMIP v1.0";
+        XMLServerKMIPV1_1 = 0x00000053, "XML Server KMIP v1.1";
+        XMLServerKMIPV1_2 = 0x00000054, "XML Server KMIP v1.2";
+        BaselineServerBasicKMIPV1_3 = 0x00000055, "Baseline Server Basic KMIP v1.3";
+        BaselineServerTLSV1_2KMIPV1_3 = 0x00000056, "Baseline Server TLS v1.2 KMIP v1.3";
+        BaselineClientBasicKMIPV1_3 = 0x00000057, "Baseline Client Basic KMIP v1.3";
+        BaselineClientTLSV1_2KMIPV1_3 = 0x00000058, "Baseline Client TLS v1.2 KMIP v1.3";
+        CompleteServerBasicKMIPV1_3 = 0x00000059, "Complete Server Basic KMIP v1.3";
+        CompleteServerTLSV1_2KMIPV1_3 = 0x0000005a, "Complete Server TLS v1.2 KMIP v1.3";
+        TapeLibraryClientKMIPV1_3 = 0x0000005b, "Tape Library Client KMIP v1.3";
+        TapeLibraryServerKMIPV1_3 = 0x0000005c, "Tape Library Server KMIP v1.3";
+        SymmetricKeyLifecycleClientKMIPV1_3 = 0x0000005d, "Symmetric Key Lifecycle Client KMIP v1.3";
+        SymmetricKeyLifecycleServerKMIPV1_3 = 0x0000005e, "Symmetric Key Lifecycle Server KMIP v1.3";
+        AsymmetricKeyLifecycleClientKMIPV1_3 = 0x0000005f, "Asymmetric Key Lifecycle Client KMIP v1.3";
+        AsymmetricKeyLifecycleServerKMIPV1_3 = 0x00000060, "Asymmetric Key Lifecycle Server KMIP v1.3";
+        BasicCryptographicClientKMIPV1_3 = 0x00000061, "Basic Cryptographic Client KMIP v1.3";
+        BasicCryptographicServerKMIPV1_3 = 0x00000062, "Basic Cryptographic Server KMIP v1.3";
+        AdvancedCryptographicClientKMIPV1_3 = 0x00000063, "Advanced Cryptographic Client KMIP v1.3";
+        AdvancedCryptographicServerKMIPV1_3 = 0x00000064, "Advanced Cryptographic Server KMIP v1.3";
+        RNGCryptographicClientKMIPV1_3 = 0x00000065, "RNG Cryptographic Client KMIP v1.3";
+        RNGCryptographicServerKMIPV1_3 = 0x00000066, "RNG Cryptographic Server KMIP v1.3";
+        BasicSymmetricKeyFoundryClientKMIPV1_3 = 0x00000067, "Basic Symmetric Key Foundry Client KMIP v1.3";
+        IntermediateSymmetricKeyFoundryClientKMIPV1_3 = 0x00000068, "Intermediate Symmetric Key Foundry Client KMIP v1.3";
+        AdvancedSymmetricKeyFoundryClientKMIPV1_3 = 0x00000069, "Advanced Symmetric Key Foundry Client KMIP v1.3";
+        SymmetricKeyFoundryServerKMIPV1_3 = 0x0000006a, "Symmetric Key Foundry Server KMIP v1.3";
+        OpaqueManagedObjectStoreClientKMIPV1_3 = 0x0000006b, "Opaque Managed Object Store Client KMIP v1.3";
+        OpaqueManagedObjectStoreServerKMIPV1_3 = 0x0000006c, "Opaque Managed Object Store Server KMIP v1.3";
+        SuiteBMinLOS_128ClientKMIPV1_3 = 0x0000006d, "Suite B minLOS_128 Client KMIP v1.3";
+        SuiteBMinLOS_128ServerKMIPV1_3 = 0x0000006e, "Suite B minLOS_128 Server KMIP v1.3";
+        SuiteBMinLOS_192ClientKMIPV1_3 = 0x0000006f, "Suite B minLOS_192 Client KMIP v1.3";
+        SuiteBMinLOS_192ServerKMIPV1_3 = 0x00000070, "Suite B minLOS_192 Server KMIP v1.3";
+        StorageArrayWithSelfEncryptingDriveClientKMIPV1_3 = 0x00000071, "Storage Array with Self Encrypting Drive Client KMIP v1.3";
+        StorageArrayWithSelfEncryptingDriveServerKMIPV1_3 = 0x00000072, "Storage Array with Self Encrypting Drive Server KMIP v1.3";
+        HTTPSClientKMIPV1_3 = 0x00000073, "HTTPS Client KMIP v1.3";
+        HTTPSServerKMIPV1_3 = 0x00000074, "HTTPS Server KMIP v1.3";
+        JSONClientKMIPV1_3 = 0x00000075, "JSON Client KMIP v1.3";
+        JSONServerKMIPV1_3 = 0x00000076, "JSON Server KMIP v1.3";
+        XMLClientKMIPV1_3 = 0x00000077, "XML Client KMIP v1.3";
+        XMLServerKMIPV1_3 = 0x00000078, "XML Server KMIP v1.3";
+        BaselineServerBasicKMIPV1_4 = 0x00000079, "Baseline Server Basic KMIP v1.4";
+        BaselineServerTLSV1_2KMIPV1_4 = 0x0000007a, "Baseline Server TLS v1.2 KMIP v1.4";
+        BaselineClientBasicKMIPV1_4 = 0x0000007b, "Baseline Client Basic KMIP v1.4";
+        BaselineClientTLSV1_2KMIPV1_4 = 0x0000007c, "Baseline Client TLS v1.2 KMIP v1.4";
+        CompleteServerBasicKMIPV1_4 = 0x0000007d, "Complete Server Basic KMIP v1.4";
+        CompleteServerTLSV1_2KMIPV1_4 = 0x0000007e, "Complete Server TLS v1.2 KMIP v1.4";
+        TapeLibraryClientKMIPV1_4 = 0x0000007f, "Tape Library Client KMIP v1.4";
+        TapeLibraryServerKMIPV1_4 = 0x00000080, "Tape Library Server KMIP v1.4";
+        SymmetricKeyLifecycleClientKMIPV1_4 = 0x00000081, "Symmetric Key Lifecycle Client KMIP v1.4";
+        SymmetricKeyLifecycleServerKMIPV1_4 = 0x00000082, "Symmetric Key Lifecycle Server KMIP v1.4";
+        AsymmetricKeyLifecycleClientKMIPV1_4 = 0x00000083, "Asymmetric Key Lifecycle Client KMIP v1.4";
+        AsymmetricKeyLifecycleServerKMIPV1_4 = 0x00000084, "Asymmetric Key Lifecycle Server KMIP v1.4";
+        BasicCryptographicClientKMIPV1_4 = 0x00000085, "Basic Cryptographic Client KMIP v1.4";
+        BasicCryptographicServerKMIPV1_4 = 0x00000086, "Basic Cryptographic Server KMIP v1.4";
+        AdvancedCryptographicClientKMIPV1_4 = 0x00000087, "Advanced Cryptographic Client KMIP v1.4";
+        AdvancedCryptographicServerKMIPV1_4 = 0x00000088, "Advanced Cryptographic Server KMIP v1.4";
+        RNGCryptographicClientKMIPV1_4 = 0x00000089, "RNG Cryptographic Client KMIP v1.4";
+        RNGCryptographicServerKMIPV1_4 = 0x0000008a, "RNG Cryptographic Server KMIP v1.4";
+        BasicSymmetricKeyFoundryClientKMIPV1_4 = 0x0000008b, "Basic Symmetric Key Foundry Client KMIP v1.4";
+        IntermediateSymmetricKeyFoundryClientKMIPV1_4 = 0x0000008c, "Intermediate Symmetric Key Foundry Client KMIP v1.4";
+        AdvancedSymmetricKeyFoundryClientKMIPV1_4 = 0x0000008d, "Advanced Symmetric Key Foundry Client KMIP v1.4";
+        SymmetricKeyFoundryServerKMIPV1_4 = 0x0000008e, "Symmetric Key Foundry Server KMIP v1.4";
+        OpaqueManagedObjectStoreClientKMIPV1_4 = 0x0000008f, "Opaque Managed Object Store Client KMIP v1.4";
+        OpaqueManagedObjectStoreServerKMIPV1_4 = 0x00000090, "Opaque Managed Object Store Server KMIP v1.4";
+        SuiteBMinLOS_128ClientKMIPV1_4 = 0x00000091, "Suite B minLOS_128 Client KMIP v1.4";
+        SuiteBMinLOS_128ServerKMIPV1_4 = 0x00000092, "Suite B minLOS_128 Server KMIP v1.4";
+        SuiteBMinLOS_192ClientKMIPV1_4 = 0x00000093, "Suite B minLOS_192 Client KMIP v1.4";
+        SuiteBMinLOS_192ServerKMIPV1_4 = 0x00000094, "Suite B minLOS_192 Server KMIP v1.4";
+        StorageArrayWithSelfEncryptingDriveClientKMIPV1_4 = 0x00000095, "Storage Array with Self Encrypting Drive Client KMIP v1.4";
+        StorageArrayWithSelfEncryptingDriveServerKMIPV1_4 = 0x00000096, "Storage Array with Self Encrypting Drive Server KMIP v1.4";
+        HTTPSClientKMIPV1_4 = 0x00000097, "HTTPS Client KMIP v1.4";
+        HTTPSServerKMIPV1_4 = 0x00000098, "HTTPS Server KMIP v1.4";
+        JSONClientKMIPV1_4 = 0x00000099, "JSON Client KMIP v1.4";
+        JSONServerKMIPV1_4 = 0x0000009a, "JSON Server KMIP v1.4";
+        XMLClientKMIPV1_4 = 0x0000009b, "XML Client KMIP v1.4";
+        XMLServerKMIPV1_4 = 0x0000009c, "XML Server KMIP v1.4";
     }
     /// Section 9.1.3.2.43.
     UnwrapMode {
-        Unspecified = 0x00000001,
-        Processed = 0x00000002,
-        NotProcessed = 0x00000003,
+        Unspecified = 0x00000001, "Unspecified";
+        Processed = 0x00000002, "Processed";
+        NotProcessed = 0x00000003, "Not Processed";
     }
     /// Section 9.1.3.2.44.
     DestroyAction {
-        Unspecified = 0x00000001,
-        KeyMaterialDeleted = 0x00000002,
-        KeyMaterialShredded = 0x00000003,
-        MetaDataDeleted = 0x00000004,
-        MetaDataShredded = 0x00000005,
-        Deleted = 0x00000006,
-        Shredded = 0x00000007,
+        Unspecified = 0x00000001, "Unspecified";
+        KeyMaterialDeleted = 0x00000002, "Key Material Deleted";
+        KeyMaterialShredded = 0x00000003, "Key Material Shredded";
+        MetaDataDeleted = 0x00000004, "Meta Data Deleted";
+        MetaDataShredded = 0x00000005, "Meta Data Shredded";
+        Deleted = 0x00000006, "Deleted";
+        Shredded = 0x00000007, "Shredded";
     }
     /// Section 9.1.3.2.45.
     ShreddingAlgorithm {
-        Unspecified = 0x00000001,
-        Cryptographic = 0x00000002,
-        Unsupported = 0x00000003,
+        Unspecified = 0x00000001, "Unspecified";
+        Cryptographic = 0x00000002, "Cryptographic";
+        Unsupported = 0x00000003, "Unsupported";
     }
     /// Section 9.1.3.2.46.
     RNGMode {
-        Unspecified = 0x00000001,
-        SharedInstantiation = 0x00000002,
-        NonSharedInstantiation = 0x00000003,
+        Unspecified = 0x00000001, "Unspecified";
+        SharedInstantiation = 0x00000002, "Shared Instantiation";
+        NonSharedInstantiation = 0x00000003, "Non-Shared Instantiation";
     }
     /// Section 9.1.3.2.47.
     ClientRegistrationMethod {
-        Unspecified = 0x00000001,
-        ServerPreGenerated = 0x00000002,
-        ServerOnDemand = 0x00000003,
-        ClientGenerated = 0x00000004,
-        ClientRegistered = 0x00000005,
+        Unspecified = 0x00000001, "Unspecified";
+        ServerPreGenerated = 0x00000002, "Server Pre-Generated";
+        ServerOnDemand = 0x00000003, "Server On-Demand";
+        ClientGenerated = 0x00000004, "Client Generated";
+        ClientRegistered = 0x00000005, "Client Registered";
     }
     /// Section 9.1.3.2.48.
     KeyWrapType {
-        NotWrapped = 0x00000001,
-        AsRegistered = 0x00000002,
+        NotWrapped = 0x00000001, "Not Wrapped";
+        AsRegistered = 0x00000002, "As Registered";
     }
     /// Section 9.1.3.2.49.
     MaskGenerator {
-        MGF1 = 0x00000001,
+        MGF1 = 0x00000001, "MGF1";
     }
 }
 

@@ -78,12 +78,12 @@ def rows_under(parts, start, value):
 
 def enumeration(title, parts, index):
     lines = [f"    /// Section {title.split()[0]}."]
-    rows = [(name(row), value) for row, value in rows_under(parts, index, r"([0-9A-F]{8})")]
+    rows = list(rows_under(parts, index, r"([0-9A-F]{8})"))
     if not rows:
         return []  # Opaque Data Type has extensions alone
     what = name(re.sub(r"^[\d.]+ | Enumeration$", "", title))
     lines.append(f"    {what} {{")
-    lines += [f"        {row} = 0x{value:08x}," for row, value in rows]
+    lines += [f'        {name(row)} = 0x{value:08x}, "{row}";' for row, value in rows]
     lines.append("    }")
     return lines
 
@@ -104,7 +104,7 @@ def main():
                 tags.append(f'    {name(row)} = 0x{value:06x}, "{row}";')
         elif part.startswith("9.1.1.2 "):
             for row, value in rows_under(document.parts, index, r"(0[0-9A-F])$"):
-                types.append(f"        {name(row)} = 0x{value:02x},")
+                types.append(f'        {name(row)} = 0x{value:02x}, "{row}";')
         elif part.startswith("9.1.3.2."):
             enumerations += enumeration(part, document.parts, index)
         elif part.startswith("9.1.3.3."):
