@@ -5,6 +5,7 @@ mod artefact;
 mod broker;
 mod https;
 mod keyvault;
+pub mod kmip;
 mod metrics;
 mod pki;
 mod prometheus;

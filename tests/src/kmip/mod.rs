@@ -1,0 +1,4 @@
+//! KMIP from outside: the OASIS cases, and what an answer may differ in.
+
+pub mod case;
+pub mod compare;
