@@ -15,6 +15,12 @@ pub fn days_from_now(days: i64) -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::days(days)
 }
 
+/// The moment that many seconds from now.
+#[must_use]
+pub fn seconds_from_now(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::now_utc() + Duration::seconds(seconds)
+}
+
 /// A certificate authority whose key the test holds.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,

@@ -1,6 +1,6 @@
 //! Who may do what, and the one place where a `Permit` is born.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -136,6 +136,8 @@ pub struct Grant {
     /// At most 512 characters.
     pub justification: String,
     pub granted_by: Principal,
+    /// The second administrator, where the vault demands one.
+    pub approved_by: Option<Principal>,
     pub created_s: i64,
 }
 
@@ -149,6 +151,8 @@ impl Grant {
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     by_principal: HashMap<Principal, Vec<Arc<Grant>>>,
+    /// The identities that a principal acts as.
+    acts_as: HashMap<Principal, Vec<Principal>>,
 }
 
 impl Policy {
@@ -170,6 +174,82 @@ impl Policy {
             grants.retain(|grant| grant.id != id);
             !grants.is_empty()
         });
+    }
+
+    /// Lets a principal act as an identity.
+    pub(crate) fn assign(&mut self, principal: Principal, identity: Principal) {
+        let identities = self.acts_as.entry(principal).or_default();
+        if !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+
+    pub(crate) fn unassign(&mut self, principal: &Principal, identity: &Principal) {
+        if let Some(identities) = self.acts_as.get_mut(principal) {
+            identities.retain(|one| one != identity);
+        }
+        self.acts_as.retain(|_, identities| !identities.is_empty());
+    }
+
+    /// Ends an identity with its grants.
+    pub(crate) fn end(&mut self, identity: &Principal) {
+        self.by_principal.remove(identity);
+        for identities in self.acts_as.values_mut() {
+            identities.retain(|one| one != identity);
+        }
+        self.acts_as.retain(|_, identities| !identities.is_empty());
+    }
+
+    /// Whether what is given to `other` is given to `principal`.
+    #[must_use]
+    pub fn is_or_acts_as(&self, principal: &Principal, other: &Principal) -> bool {
+        principal == other || self.acts_as.get(principal).is_some_and(|identities| identities.contains(other))
+    }
+
+    /// What was given to a principal itself.
+    pub fn own_grants(&self, principal: &Principal) -> impl Iterator<Item = &Arc<Grant>> {
+        self.by_principal.get(principal).into_iter().flatten()
+    }
+
+    /// The identities that a principal acts as.
+    pub fn identities_of(&self, principal: &Principal) -> impl Iterator<Item = &Principal> {
+        self.acts_as.get(principal).into_iter().flatten()
+    }
+
+    /// Whether anyone can come in as this principal: an identity that nobody acts as is nobody.
+    fn is_somebody(&self, principal: &Principal) -> bool {
+        principal.identity().is_none() || self.acts_as.values().any(|identities| identities.contains(principal))
+    }
+
+    /// How long someone administers the broker, of those who do now.
+    pub(crate) fn broker_is_ruled(&self, now_s: i64) -> Option<Until> {
+        let rules = |grant: &&Arc<Grant>| {
+            grant.granted == Granted::Role(Role::Administrator)
+                && grant.scope == Scope::Broker
+                && grant.holds_at(now_s)
+                && self.is_somebody(&grant.principal)
+        };
+        self.grants().filter(rules).map(|grant| Until::of(grant.not_after_s)).max()
+    }
+
+    /// The last second at which a principal still holds what it holds now at a place; none when it has no end.
+    #[must_use]
+    pub fn holds_until(&self, principal: &Principal, scope: &Scope, permission: Permission, now_s: i64) -> Option<i64> {
+        match self.keeps(principal, scope, now_s, |grant| grant.granted.permissions().contains(permission)) {
+            Some(Until::Second(last)) => Some(last),
+            Some(Until::Always) | None => None,
+        }
+    }
+
+    /// How many principals may grant at a place without an end.
+    pub(crate) fn givers(&self, place: &Scope, now_s: i64) -> usize {
+        let principals: HashSet<_> = self.by_principal.keys().chain(self.acts_as.keys()).collect();
+        let gives = |principal: &&&Principal| {
+            let keeps = self
+                .keeps(principal, place, now_s, |grant| grant.granted.permissions().contains(Permission::GrantWrite));
+            principal.identity().is_none() && keeps == Some(Until::Always)
+        };
+        principals.iter().filter(gives).count()
     }
 
     pub fn grants(&self) -> impl Iterator<Item = &Arc<Grant>> {
@@ -265,7 +345,8 @@ impl Policy {
     }
 
     fn of_principal(&self, principal: &Principal) -> impl Iterator<Item = &Arc<Grant>> {
-        self.by_principal.get(principal).into_iter().flatten()
+        let itself = self.by_principal.get(principal).into_iter().flatten();
+        itself.chain(self.identities_of(principal).filter_map(|identity| self.by_principal.get(identity)).flatten())
     }
 }
 
@@ -298,7 +379,7 @@ impl<V: Verb> fmt::Debug for Permit<V> {
 
 /// When a right ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Until {
+pub(crate) enum Until {
     /// Its last second.
     Second(i64),
     Always,
@@ -331,7 +412,7 @@ pub fn may_give(policy: &Policy, gift: &Gift<'_>, now_s: i64) -> Result<(), Refu
         Err(Refusal::Forbidden(Box::new(missing)))
     };
     let first = granted.permissions().iter().next().unwrap_or(Permission::GrantWrite);
-    if receiver == giver {
+    if policy.is_or_acts_as(giver, receiver) {
         return refused(first, MissingWhy::Oneself);
     }
     let administers = policy.keeps(giver, scope, now_s, |grant| grant.granted == Granted::Role(Role::Administrator));

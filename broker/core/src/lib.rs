@@ -3,8 +3,10 @@
 
 pub mod algorithm;
 pub mod broker;
+pub mod elevation;
 pub mod entry;
 pub mod grant;
+pub mod identity;
 pub mod imported;
 pub mod key;
 pub mod name;

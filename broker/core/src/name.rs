@@ -138,11 +138,12 @@ name_type!(
 
 name_type!(
     /// Who asks: `anchor/type:value` for a certificate (`corp/dns:host1.example`), `pin/name` for a pinned one,
-    /// `local/uid:0` for a peer of the Unix socket, `system/task` for the broker's own work. At most 320 printable ASCII
+    /// `local/uid:0` for a peer of the Unix socket, `system/task` for the broker's own work, `identity/name` for an identity
+    /// that others act as. At most 320 printable ASCII
     /// characters without blanks, quotes or backslashes, so a principal stands in any log line as it is.
     Principal,
     "principal",
-    "anchor/type:value, pin/name, local/uid:N or system/task, at most 320 printable ASCII characters without blanks, quotes or backslashes",
+    "anchor/type:value, pin/name, identity/name, local/uid:N or system/task, at most 320 printable ASCII characters without blanks, quotes or backslashes",
     |text| {
         let Some((anchor, rest)) = text.split_once('/') else { return false };
         text.len() <= 320
@@ -150,7 +151,7 @@ name_type!(
             && !rest.is_empty()
             && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'\'' | b'`'))
             && match anchor {
-                "pin" | "system" => AnchorName::parse(rest).is_ok(),
+                "identity" | "pin" | "system" => AnchorName::parse(rest).is_ok(),
                 "local" => rest.strip_prefix("uid:").is_some_and(|uid| {
                     uid.parse::<u32>().is_ok_and(|n| n.to_string() == uid)
                 }),
@@ -161,8 +162,16 @@ name_type!(
     }
 );
 
+impl Principal {
+    /// The identity that it names; none for what a certificate, a socket or the broker itself proves.
+    #[must_use]
+    pub fn identity(&self) -> Option<AnchorName> {
+        self.as_str().strip_prefix("identity/").and_then(|name| AnchorName::parse(name).ok())
+    }
+}
+
 /// Names a certificate's anchor may not have, because they mean something else in a principal.
-pub const RESERVED_ANCHORS: [&str; 3] = ["local", "pin", "system"];
+pub const RESERVED_ANCHORS: [&str; 4] = ["identity", "local", "pin", "system"];
 
 /// One version of a key: 16 random bytes, written as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -267,9 +276,15 @@ mod tests {
 
     #[test]
     fn a_principal_says_who_vouches_for_it() {
-        for good in
-            ["corp/uri:spiffe://td/host/1", "corp/dns:a.b", "pin/vcenter", "local/uid:0", "system/rotation", "c/cn:x"]
-        {
+        for good in [
+            "corp/uri:spiffe://td/host/1",
+            "corp/dns:a.b",
+            "pin/vcenter",
+            "local/uid:0",
+            "system/rotation",
+            "c/cn:x",
+            "identity/x",
+        ] {
             assert!(Principal::parse(good).is_ok(), "{good}");
         }
         for bad in [
@@ -278,6 +293,7 @@ mod tests {
             "corp/",
             "corp/dns:",
             "corp/ip:1",
+            "identity/dns:a",
             "Corp/dns:a",
             "pin/a b",
             "local/uid:01",

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::algorithm::{KeySpec, PublicKey, SignAlgorithm, WrapAlgorithm, WrapExtras, Wrapped};
+use crate::elevation::Elevation;
 use crate::entry::Entry;
 use crate::grant::{Grant, GrantId, Permit};
+use crate::identity::Identity;
 use crate::imported::ImportedKey;
 use crate::key::{KeyRecord, Material};
 use crate::name::{AnchorName, KeyName, KeyVersion, VaultName};
@@ -169,13 +171,17 @@ pub trait Backend: Send + Sync {
 /// One change of the store; a commit carries several, all or none.
 #[derive(Debug, Clone)]
 pub enum Change {
+    DropElevation(GrantId),
     DropGrant(GrantId),
+    DropIdentity(AnchorName),
     DropPin(AnchorName),
     /// By its name; one that is not there is no failure.
     DropSetting(String),
     /// The vault alone: its keys must be gone already.
     DropVault(VaultName),
+    PutElevation(Elevation),
     PutGrant(Grant),
+    PutIdentity(Identity),
     /// Removes a key with all materials of its versions; the record must be of this very revision.
     DropKey(Arc<KeyRecord>),
     /// Replaces the record whose revision is one less; revision 1 is a new key.
@@ -216,7 +222,9 @@ pub struct Page<T> {
 /// All that is small enough to be kept in memory.
 #[derive(Debug, Default)]
 pub struct Standing {
+    pub elevations: Vec<Elevation>,
     pub grants: Vec<Grant>,
+    pub identities: Vec<Identity>,
     pub pins: Vec<CertificatePin>,
     pub settings: Vec<(String, Vec<u8>)>,
     pub vaults: Vec<Vault>,

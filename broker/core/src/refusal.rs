@@ -165,6 +165,8 @@ pub enum MissingWhy {
     NotBegun { not_before_s: i64 },
     /// Rights cannot be given to oneself.
     Oneself,
+    /// What was asked for cannot be decided by who asked, nor by who is to get it.
+    OwnElevation,
     /// The grant would hand out what its giver does not hold.
     NotHeld,
     /// The grant would last beyond the giver's own right, which ends at this time (Unix seconds).
@@ -362,6 +364,10 @@ impl fmt::Display for Missing {
                     "principal {principal} cannot grant {permission} on {scope} to itself; another administrator must"
                 )
             }
+            MissingWhy::OwnElevation => write!(
+                f,
+                "principal {principal} cannot decide over a grant of {permission} on {scope} that it asked for or is to get; another administrator must"
+            ),
             MissingWhy::NotHeld => write!(
                 f,
                 "principal {principal} cannot grant {permission} on {scope}, because it does not hold that permission there"

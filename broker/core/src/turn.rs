@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use event_listener::Event;
 
-use crate::grant::Policy;
+use crate::elevation::Elevation;
+use crate::grant::{GrantId, Policy, Scope};
+use crate::identity::Identity;
 use crate::name::{AnchorName, VaultName};
 use crate::vault::{Pin, Vault};
 
@@ -15,8 +17,39 @@ use crate::vault::{Pin, Vault};
 #[derive(Debug, Clone, Default)]
 pub struct Ruling {
     pub policy: Policy,
+    pub elevations: HashMap<GrantId, Arc<Elevation>>,
+    pub identities: HashMap<AnchorName, Arc<Identity>>,
     pub vaults: HashMap<VaultName, Arc<Vault>>,
     pub pins: HashMap<AnchorName, Arc<Pin>>,
+}
+
+impl Ruling {
+    /// Takes an identity in, in its place if there is one of that name.
+    pub(crate) fn put_identity(&mut self, identity: Arc<Identity>) {
+        let principal = identity.principal();
+        let before = self.identities.insert(identity.name.clone(), Arc::clone(&identity));
+        for one in before.iter().flat_map(|before| &before.assigned) {
+            self.policy.unassign(one, &principal);
+        }
+        for one in &identity.assigned {
+            self.policy.assign(one.clone(), principal.clone());
+        }
+    }
+
+    /// The vault, if any, that demands a second administrator's approval of a grant at this place: one that it lies in, or
+    /// that it reaches.
+    #[must_use]
+    pub fn demands_approval(&self, place: &Scope) -> Option<&VaultName> {
+        let touched = |name: &VaultName| {
+            let vault = Scope::Vault(name.clone());
+            place.covers(&vault) || vault.covers(place)
+        };
+        self.vaults
+            .values()
+            .filter(|vault| vault.elevation_approval && touched(&vault.name))
+            .map(|vault| &vault.name)
+            .min()
+    }
 }
 
 /// Held by a request from its decision until its answer is durable in the audit.

@@ -32,6 +32,8 @@ pub struct Vault {
     /// How often each principal may ask here; none: the broker's own limit.
     pub rate: Option<Rate>,
     pub state: VaultState,
+    /// One-way: once true, each grant that touches the vault waits for a second administrator's approval.
+    pub elevation_approval: bool,
     pub created_s: i64,
 }
 
@@ -65,6 +67,7 @@ impl Vault {
             tags: BTreeMap::new(),
             delete_lock: false,
             rate: None,
+            elevation_approval: false,
             state: VaultState::Live,
             created_s,
         }

@@ -53,6 +53,7 @@ impl Row {
             not_after_s: (self.until != i64::MAX).then_some(self.until),
             justification: String::new(),
             granted_by: principal("local/uid:0"),
+            approved_by: None,
             created_s: 0,
         }
     }

@@ -69,11 +69,15 @@ actions! {
 }
 
 actions! {
-    /// What can be asked of the rights at a vault or a key (`rbac.json` of api-version 7.4).
+    /// What can be asked of the rights at a vault or a key (`rbac.json` of api-version 7.4); and, in paths of our own, of
+    /// the grants that wait for a second administrator.
     RightsAction {
+        ApproveElevation,
         CreateGrant,
+        DenyElevation,
         GetGrant,
         GetRole,
+        ListElevations,
         ListGrants,
         ListRoles,
         RemoveGrant,
@@ -169,6 +173,9 @@ pub static ROUTES: &[Route] = routes! {
     POST "/keys/{n}//wrapkey" OnKey WrapKey,
     POST "/keys/{n}/{v}/wrapkey" OnKey WrapKey,
     POST "/rng" OnVault RandomBytes,
+    GET "/providers/keybroker/elevations" OnRights ListElevations,
+    POST "/providers/keybroker/elevations/{id}/approve" OnRights ApproveElevation,
+    POST "/providers/keybroker/elevations/{id}/deny" OnRights DenyElevation,
     GET "/providers/Microsoft.Authorization/roleAssignments" OnRights ListGrants,
     DELETE "/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights RemoveGrant,
     GET "/providers/Microsoft.Authorization/roleAssignments/{id}" OnRights GetGrant,

@@ -25,7 +25,7 @@ use crate::wire;
 
 pub(crate) use import_key::to_import_key;
 pub(crate) use rights::{
-    Filter, of_grant, of_grants, of_role, of_roles, to_filter, to_grant_id, to_granted, to_new_grant,
+    Filter, of_elevations, of_grant, of_grants, of_role, of_roles, to_filter, to_grant_id, to_granted, to_new_grant,
 };
 pub(crate) use rotation_policy::{of_rotation_policy, to_rotation_policy};
 pub(crate) use sign::{of_signed, to_sign, to_verify};

@@ -15,8 +15,8 @@ use serde::{Deserialize as DeserializeDerive, Serialize};
 use crate::refuse::Problem;
 
 pub(crate) use rights::{
-    RoleAssignment, RoleAssignmentBody, RoleAssignmentList, RoleAssignmentProperties, RoleDefinition,
-    RoleDefinitionList, RoleDefinitionProperties, RolePermission,
+    Elevation, ElevationList, RoleAssignment, RoleAssignmentBody, RoleAssignmentList, RoleAssignmentProperties,
+    RoleDefinition, RoleDefinitionList, RoleDefinitionProperties, RolePermission,
 };
 pub(crate) use rotation_policy::{
     LifetimeAction, PolicyAction, PolicyAttributes, PolicyTrigger, RotationPolicy, RotationPolicyBody,

@@ -21,6 +21,7 @@ use crate::metric::Metrics;
 use crate::plugin::StoreShelf;
 use crate::reload::Reloader;
 use crate::root;
+use crate::sighting::Sightings;
 use crate::task::{CLOCK_MARK, ClockGuard};
 use crate::webhook::{self, Announced, Hook};
 
@@ -36,6 +37,7 @@ pub struct Assembly {
     pub metrics: Arc<Metrics>,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
     pub reloader: Arc<Reloader>,
+    pub sightings: Arc<Sightings>,
     pub store: Arc<SqliteStore>,
     pub trust_changes: tokio::sync::watch::Receiver<u64>,
 }
@@ -102,6 +104,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         metrics,
         plugins,
         reloader,
+        sightings: Arc::default(),
         store,
         trust_changes,
     })

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use crate::config::Bounds;
 use crate::crowd::Crowd;
 use crate::metric::Metrics;
+use crate::sighting::Sightings;
 
 /// How long to wait after the system refused to accept (out of descriptors, say) before trying again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +50,7 @@ pub struct Listener {
     pub bounds: Bounds,
     pub crowd: Arc<Crowd>,
     pub metrics: Arc<Metrics>,
+    pub sightings: Arc<Sightings>,
     pub signals: Signals,
 }
 
@@ -130,9 +132,11 @@ impl Listener {
             }
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        match self.trust.open(chain, UnixTime::now()) {
+        let now = UnixTime::now();
+        match self.trust.open(chain, now) {
             Ok(session) => {
                 count("ok");
+                self.sightings.note(&session.identity().principal, chain, now);
                 Some(Known { stream, peer, session: Arc::new(session), signals: self.signals.clone() })
             }
             Err(denial) => {

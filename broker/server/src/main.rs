@@ -18,6 +18,7 @@ mod plugin;
 mod reload;
 mod root;
 mod serve;
+mod sighting;
 mod task;
 mod usage;
 mod webhook;

@@ -25,6 +25,7 @@ use crate::front::HttpFront;
 use crate::http::Serving;
 use crate::listen::{Listener, Signals, bind};
 use crate::ops::{self, Pages};
+use crate::sighting::Proofs;
 use crate::task::Scheduler;
 use crate::usage::{self, Bookkeeper};
 
@@ -81,7 +82,9 @@ async fn serve(config: &mut Config) -> Result<()> {
         pid: std::process::id(),
     };
     let mut tasks = tokio::task::JoinSet::new();
-    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard), client_cas };
+    let proofs =
+        Proofs { trust: Arc::clone(&assembly.reloader.trust), sightings: Arc::clone(&assembly.sightings), client_cas };
+    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard), proofs };
     tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
     if let Some(tcp) = metrics {
@@ -187,6 +190,7 @@ fn open<F: HttpFront>(
         bounds,
         crowd: Arc::clone(&assembly.crowd),
         metrics: Arc::clone(&assembly.metrics),
+        sightings: Arc::clone(&assembly.sightings),
         signals,
     };
     let serving = Arc::new(Serving { front: Arc::new(front), bounds, metrics: Arc::clone(&assembly.metrics) });
@@ -396,9 +400,14 @@ impl OpsPages {
         for (state, count) in [("deleted", counts.deleted_keys), ("live", counts.live_keys)] {
             set(&self.metrics.keys, state, count);
         }
-        for (kind, count) in
-            [("grant", counts.grants), ("material", counts.materials), ("pin", counts.pins), ("vault", counts.vaults)]
-        {
+        for (kind, count) in [
+            ("elevation", counts.elevations),
+            ("grant", counts.grants),
+            ("identity", counts.identities),
+            ("material", counts.materials),
+            ("pin", counts.pins),
+            ("vault", counts.vaults),
+        ] {
             set(&self.metrics.store_records, kind, count);
         }
     }

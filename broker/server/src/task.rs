@@ -95,6 +95,9 @@ impl Scheduler {
         let due = self.broker.due(now_s, DEEDS_MAX + pauses.len()).await?;
         let vaults = self.broker.vaults_due(now_s);
         self.metrics.deeds_due.set(i64::try_from(due.len() + vaults.len()).unwrap_or(i64::MAX));
+        if watched {
+            self.expire_elevations().await;
+        }
         pauses.retain(|_, (pause, until)| until.elapsed() < *pause * 2);
         for record in due {
             // A purge that has begun is finished whatever the clock says: there is no way back from it.
@@ -110,6 +113,16 @@ impl Scheduler {
             }
         }
         Ok(())
+    }
+
+    /// Ends the grants that waited too long for approval.
+    async fn expire_elevations(&self) {
+        for id in self.broker.lapsed_elevations() {
+            let asker = task_asker(Task::Upkeep, request_id());
+            if let Err(refusal) = self.broker.expire_elevation(&asker, id).await {
+                tracing::error!(%id, %refusal, "a grant that waited too long for approval could not be ended");
+            }
+        }
     }
 
     /// Does what is due at a place, unless that is being left alone since it failed.

@@ -25,7 +25,7 @@ pub struct Keyring {
     marks: MacKey,
     others: MacKey,
     /// By kind, less one.
-    records: [SealKey; 7],
+    records: [SealKey; 9],
     term_rows: MacKey,
     terms: MacKey,
     waiting: MacKey,
@@ -49,6 +49,8 @@ impl Keyring {
                 data.seal_key(b"store record vault")?,
                 data.seal_key(b"store record setting")?,
                 data.seal_key(b"store record object")?,
+                data.seal_key(b"store record elevation")?,
+                data.seal_key(b"store record identity")?,
             ],
             term_rows: data.mac_key(b"store term rows")?,
             terms: data.mac_key(b"store terms")?,
@@ -67,6 +69,14 @@ impl Keyring {
 
     pub fn grant_id(&self, id: GrantId) -> RecordId {
         self.id(Kind::Grant, &[&id.0])
+    }
+
+    pub fn elevation_id(&self, id: GrantId) -> RecordId {
+        self.id(Kind::Elevation, &[&id.0])
+    }
+
+    pub fn identity_id(&self, name: &AnchorName) -> RecordId {
+        self.id(Kind::Identity, &[name.as_str().as_bytes()])
     }
 
     pub fn pin_id(&self, name: &AnchorName) -> RecordId {

@@ -4,6 +4,7 @@
 mod backup;
 mod cache;
 mod file;
+mod identity;
 mod keyring;
 mod object;
 mod object_record;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use broker_core::algorithm::{KeySpec, PublicKey};
+use broker_core::elevation::Elevation;
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::key::{KeyOperation, KeyOperations, KeyRecord, KeyState, Material, VersionRecord};
 use broker_core::name::{AnchorName, BackendName, KeyName, KeyVersion, NameError, Principal, VaultName};
@@ -260,6 +261,11 @@ struct GrantMirror<'a> {
     created_s: i64,
 }
 
+#[derive(Serialize, Deserialize, Default)]
+struct GrantLater {
+    approved_by: Option<String>,
+}
+
 /// The order of the variants is their number on disk: new ones go last.
 #[derive(Serialize, Deserialize)]
 enum GrantedMirror<'a> {
@@ -269,7 +275,7 @@ enum GrantedMirror<'a> {
 
 impl Record for Grant {
     fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
-        encode_mirror(&GrantMirror {
+        let mirror = GrantMirror {
             id: self.id.0,
             principal: self.principal.as_str(),
             granted: match &self.granted {
@@ -282,11 +288,12 @@ impl Record for Grant {
             justification: &self.justification,
             granted_by: self.granted_by.as_str(),
             created_s: self.created_s,
-        })
+        };
+        encode_mirror(&(mirror, GrantLater { approved_by: self.approved_by.as_ref().map(ToString::to_string) }))
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mirror: GrantMirror<'_> = decode_mirror(bytes)?;
+        let (mirror, later): (GrantMirror<'_>, GrantLater) = decode_two(bytes)?;
         Ok(Self {
             id: GrantId(mirror.id),
             principal: Principal::parse(mirror.principal)?,
@@ -308,8 +315,20 @@ impl Record for Grant {
             not_after_s: mirror.not_after_s,
             justification: mirror.justification.to_owned(),
             granted_by: Principal::parse(mirror.granted_by)?,
+            approved_by: later.approved_by.as_deref().map(Principal::parse).transpose()?,
             created_s: mirror.created_s,
         })
+    }
+}
+
+/// Written as the grant that it is to be.
+impl Record for Elevation {
+    fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        self.grant.encode()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self { grant: Grant::decode(bytes)? })
     }
 }
 
@@ -385,6 +404,7 @@ struct VaultLater {
     rate: Option<(u32, u32)>,
     /// (deleted_s, purge_s, whether its purge has begun) of a vault that is not live.
     deleted: Option<(i64, i64, bool)>,
+    elevation_approval: bool,
 }
 
 impl VaultLater {
@@ -399,6 +419,7 @@ impl VaultLater {
                 VaultState::Deleted { deleted_s, purge_s } => Some((deleted_s, purge_s, false)),
                 VaultState::Purging { deleted_s, purge_s } => Some((deleted_s, purge_s, true)),
             },
+            elevation_approval: vault.elevation_approval,
         }
     }
 
@@ -437,6 +458,7 @@ impl Record for Vault {
             state: later.state(),
             tags: later.tags,
             delete_lock: later.delete_lock,
+            elevation_approval: later.elevation_approval,
             rate: later
                 .rate
                 .map(|(operations_per_10s, operations_burst)| Rate { operations_per_10s, operations_burst }),

@@ -15,6 +15,8 @@ pub enum Kind {
     Vault = 5,
     Setting = 6,
     Object = 7,
+    Elevation = 8,
+    Identity = 9,
 }
 
 impl Kind {
@@ -27,6 +29,8 @@ impl Kind {
             5 => Some(Self::Vault),
             6 => Some(Self::Setting),
             7 => Some(Self::Object),
+            8 => Some(Self::Elevation),
+            9 => Some(Self::Identity),
             _ => None,
         }
     }

@@ -19,7 +19,9 @@ const FORMAT_WITHOUT_OBJECTS: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     pub deleted_keys: u64,
+    pub elevations: u64,
     pub grants: u64,
+    pub identities: u64,
     pub live_keys: u64,
     pub materials: u64,
     pub destroyed_objects: u64,
@@ -104,7 +106,9 @@ impl State {
 
     fn counter(&mut self, mark: &Mark) -> &mut u64 {
         match (mark.kind, mark.live) {
+            (Kind::Elevation, _) => &mut self.counts.elevations,
             (Kind::Grant, _) => &mut self.counts.grants,
+            (Kind::Identity, _) => &mut self.counts.identities,
             (Kind::Key, false) => &mut self.counts.deleted_keys,
             (Kind::Key, true) => &mut self.counts.live_keys,
             (Kind::Material, _) => &mut self.counts.materials,

@@ -223,7 +223,9 @@ impl Store for SqliteStore {
                 let snapshot = connection.unchecked_transaction()?;
                 let settings = read::all::<Setting>(&snapshot, &keyring, Kind::Setting)?;
                 Ok(Standing {
+                    elevations: read::all(&snapshot, &keyring, Kind::Elevation)?,
                     grants: read::all(&snapshot, &keyring, Kind::Grant)?,
+                    identities: read::all(&snapshot, &keyring, Kind::Identity)?,
                     pins: read::all(&snapshot, &keyring, Kind::Pin)?,
                     settings: settings.into_iter().map(|setting| (setting.name, setting.value)).collect(),
                     vaults: read::all(&snapshot, &keyring, Kind::Vault)?,

@@ -93,6 +93,8 @@ impl Write {
     fn of_change(change: &Change, keyring: &Keyring) -> Result<Self, StoreError> {
         let unlisted = Self::unlisted;
         Ok(match change {
+            Change::DropElevation(id) => unlisted(Kind::Elevation, keyring.elevation_id(*id), Rule::Drop, Vec::new()),
+            Change::DropIdentity(name) => unlisted(Kind::Identity, keyring.identity_id(name), Rule::Drop, Vec::new()),
             Change::DropGrant(id) => unlisted(Kind::Grant, keyring.grant_id(*id), Rule::Drop, Vec::new()),
             Change::DropKey(key) => {
                 let (id, rule) = (keyring.key_id(&key.vault, &key.name), Rule::DropAt { revision: key.revision });
@@ -101,6 +103,13 @@ impl Write {
             Change::DropPin(name) => unlisted(Kind::Pin, keyring.pin_id(name), Rule::Drop, Vec::new()),
             Change::DropSetting(name) => unlisted(Kind::Setting, keyring.setting_id(name), Rule::Drop, Vec::new()),
             Change::DropVault(name) => unlisted(Kind::Vault, keyring.vault_id(name), Rule::Drop, Vec::new()),
+            Change::PutElevation(elevation) => {
+                let id = keyring.elevation_id(elevation.grant.id);
+                unlisted(Kind::Elevation, id, Rule::Replace, elevation.encode()?)
+            }
+            Change::PutIdentity(identity) => {
+                unlisted(Kind::Identity, keyring.identity_id(&identity.name), Rule::Replace, identity.encode()?)
+            }
             Change::PutGrant(grant) => {
                 unlisted(Kind::Grant, keyring.grant_id(grant.id), Rule::Replace, grant.encode()?)
             }

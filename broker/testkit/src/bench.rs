@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras};
 use broker_core::broker::{
-    Broker, CreateKey, KeyView, Limits, NewGrant, Parts, UnwrapKey, UnwrappedKey, WrapKey, WrappedKey,
+    Broker, CreateKey, Given, KeyView, Limits, NewGrant, Parts, UnwrapKey, UnwrappedKey, WrapKey, WrappedKey,
 };
 use broker_core::entry::Asker;
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
@@ -20,6 +20,9 @@ use crate::{
     FakeBackend, FixedClock, MemoryStore, RecordingAudit, SeededChance, asker, backend_name, key_name, principal, run,
     vault_name,
 };
+
+/// Who approves what the administrator gives, once there is such an administrator and a vault that demands it.
+pub const SECOND: &str = "local/uid:1";
 
 /// The time at which a bench begins, in Unix seconds.
 const BEGINNING_S: u64 = 1_800_000_000;
@@ -143,9 +146,14 @@ impl Bench {
             scope,
             not_before_s: None,
             not_after_s: None,
-            justification: String::new(),
+            justification: "for a test".to_owned(),
         };
-        run(self.broker.create_grant(&self.admin(), ask)).unwrap()
+        match run(self.broker.ask_for_grant(&self.admin(), ask)).unwrap() {
+            Given::Elevation(waiting) => {
+                run(self.broker.approve_elevation(&asker(SECOND), Scope::Broker, waiting.grant.id)).unwrap()
+            }
+            Given::Grant(grant) => grant,
+        }
     }
 
     /// A wrap of these bytes in `vault1`, under the latest version when none is named.
@@ -211,6 +219,7 @@ fn first_grant() -> Grant {
         not_after_s: None,
         justification: "the first administrator".to_owned(),
         granted_by: principal("system/setup"),
+        approved_by: None,
         created_s: 0,
     }
 }

@@ -15,7 +15,7 @@ pub mod store_questions;
 
 pub use audit::RecordingAudit;
 pub use backend::{Call, FakeBackend};
-pub use bench::Bench;
+pub use bench::{Bench, SECOND};
 pub use chance::SeededChance;
 pub use clock::FixedClock;
 pub use gate::Gate;

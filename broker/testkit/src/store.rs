@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use broker_core::elevation::Elevation;
 use broker_core::grant::{Grant, GrantId};
+use broker_core::identity::Identity;
 use broker_core::key::{KeyRecord, KeyState, Material};
 use broker_core::name::{AnchorName, KeyName, KeyVersion, VaultName};
 use broker_core::object::{ObjectId, ObjectRecord, Term};
@@ -52,7 +54,9 @@ impl Default for MemoryStore {
 
 #[derive(Debug, Default, Clone)]
 struct Kept {
+    elevations: BTreeMap<GrantId, Elevation>,
     grants: BTreeMap<GrantId, Grant>,
+    identities: BTreeMap<AnchorName, Identity>,
     pins: BTreeMap<AnchorName, Pin>,
     settings: BTreeMap<String, Vec<u8>>,
     vaults: BTreeMap<VaultName, Vault>,
@@ -126,6 +130,8 @@ impl Kept {
 
     fn apply(&mut self, change: Change) -> Result<(), CommitError> {
         match change {
+            Change::DropElevation(id) => drop(self.elevations.remove(&id)),
+            Change::DropIdentity(name) => drop(self.identities.remove(&name)),
             Change::DropGrant(id) => drop(self.grants.remove(&id)),
             Change::DropPin(name) => drop(self.pins.remove(&name)),
             Change::DropSetting(name) => drop(self.settings.remove(&name)),
@@ -138,6 +144,8 @@ impl Kept {
                 self.keys.remove(&id);
                 self.materials.retain(|(vault, key, _), _| (vault, key) != (&id.0, &id.1));
             }
+            Change::PutElevation(one) => drop(self.elevations.insert(one.grant.id, one)),
+            Change::PutIdentity(identity) => drop(self.identities.insert(identity.name.clone(), identity)),
             Change::PutGrant(grant) => drop(self.grants.insert(grant.id, grant)),
             Change::PutKey(record) => {
                 let id = (record.vault.clone(), record.name.clone());
@@ -186,6 +194,8 @@ impl Store for MemoryStore {
         Box::pin(async {
             let kept = self.look()?;
             Ok(Standing {
+                elevations: kept.elevations.values().cloned().collect(),
+                identities: kept.identities.values().cloned().collect(),
                 grants: kept.grants.values().cloned().collect(),
                 pins: kept.pins.values().cloned().collect(),
                 settings: kept.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use broker_core::algorithm::{KeySpec, PublicKey};
+use broker_core::elevation::Elevation;
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
+use broker_core::identity::{Identity, Resource};
 use broker_core::key::{KeyOperations, KeyRecord, Material, VersionRecord};
 use broker_core::name::KeyVersion;
 use broker_core::permission::Role;
@@ -32,6 +34,7 @@ pub const QUESTIONS: &[Question] = &[
     ("a_listing_pages_through_every_key_once", a_listing_pages_through_every_key_once),
     ("a_record_made_from_an_old_one_is_stale", a_record_made_from_an_old_one_is_stale),
     ("a_setting_is_kept_as_it_was_last_put", a_setting_is_kept),
+    ("elevations_and_identities_come_and_go", elevations_and_identities_come_and_go),
     ("grants_pins_and_vaults_come_and_go", grants_pins_and_vaults_come_and_go),
     ("material_is_written_once", material_is_written_once),
     ("of_many_writers_of_one_revision_exactly_one_wins", of_many_writers_of_one_revision_exactly_one_wins),
@@ -43,7 +46,7 @@ pub const QUESTIONS: &[Question] = &[
 /// A vault with these fakes' backends.
 #[must_use]
 pub fn vault(name: &str) -> Vault {
-    Vault::new(vault_name(name), backend_name("software"), 1)
+    Vault { elevation_approval: name == "vault1", ..Vault::new(vault_name(name), backend_name("software"), 1) }
 }
 
 /// A policy with every kind of trigger and action.
@@ -90,6 +93,7 @@ fn grant(id: u8) -> Grant {
         not_after_s: None,
         justification: "tickét 1".to_owned(),
         granted_by: principal("local/uid:0"),
+        approved_by: (id > 1).then(|| principal("local/uid:1")),
         created_s: 6,
     }
 }
@@ -277,6 +281,36 @@ fn grants_pins_and_vaults_come_and_go(store: Arc<dyn Store>) {
     run(store.commit(vec![Change::PutVault(vault("vault1"))])).unwrap();
     run(store.commit(vec![Change::PutVault(protected.clone())])).unwrap();
     assert_eq!(run(store.standing()).unwrap().vaults, [protected]);
+}
+
+fn elevations_and_identities_come_and_go(store: Arc<dyn Store>) {
+    let identity = |name: &str, resource, assigned: &[&str]| Identity {
+        name: anchor_name(name),
+        resource,
+        assigned: assigned.iter().map(|one| principal(one)).collect(),
+        created_by: principal("local/uid:0"),
+        created_s: 8,
+    };
+    let of_key = Resource::Key(vault_name("vault1"), key_name("k"));
+    let identities = [
+        identity("a", None, &["corp/dns:host1", "pin/p"]),
+        identity("b", Some(of_key), &[]),
+        identity("c", Some(Resource::Pin(anchor_name("p"))), &["pin/p"]),
+    ];
+    let elevations = [1, 2].map(|id| Elevation { grant: grant(id) });
+    let waiting = elevations.iter().cloned().map(Change::PutElevation);
+    let changes = identities.iter().cloned().map(Change::PutIdentity).chain(waiting);
+    run(store.commit(changes.collect())).unwrap();
+    let standing = run(store.standing()).unwrap();
+    assert_eq!((standing.identities, standing.elevations), (identities.to_vec(), elevations.to_vec()));
+    assert!(standing.grants.is_empty(), "what waits is no grant");
+    let moved = identity("a", None, &[]);
+    let approved = [Change::DropElevation(GrantId([1; 16])), Change::PutGrant(grant(1))];
+    run(store.commit([&approved[..], &[Change::PutIdentity(moved.clone())]].concat())).unwrap();
+    run(store.commit(["b", "c"].map(|name| Change::DropIdentity(anchor_name(name))).to_vec())).unwrap();
+    let standing = run(store.standing()).unwrap();
+    assert_eq!((standing.identities, standing.elevations), (vec![moved], vec![elevations[1].clone()]));
+    assert_eq!(standing.grants, [grant(1)]);
 }
 
 fn material_is_written_once(store: Arc<dyn Store>) {

@@ -97,6 +97,7 @@ pub fn permit<V: Verb>(vault: &str, key: &str) -> Permit<V> {
         not_after_s: None,
         justification: String::new(),
         granted_by: principal.clone(),
+        approved_by: None,
         created_s: 0,
     };
     Policy::of([grant]).permit(&principal, scope, 0).unwrap()

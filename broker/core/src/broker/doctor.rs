@@ -3,7 +3,7 @@
 use super::Broker;
 use super::deed::Deed;
 use crate::entry::Asker;
-use crate::grant::{Permit, Policy, Scope};
+use crate::grant::{Grant, Permit, Scope};
 use crate::key::{KeyRecord, KeyState, Use, VersionRecord};
 use crate::name::{KeyName, Principal, VaultName};
 use crate::permission::Permission;
@@ -18,7 +18,7 @@ const WANTED: [Permission; 3] = [Permission::Get, Permission::WrapKey, Permissio
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `identity`, `grant get`, `vault`, `key`, `version`, `backend`.
+    /// What was looked at: `certificate`, `identity`, `grant get`, `vault`, `key`, `version`, `backend`.
     pub step: String,
     pub good: bool,
     /// What was found.
@@ -28,18 +28,20 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(step: impl Into<String>, found: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn good(step: impl Into<String>, found: impl Into<String>) -> Self {
         Self { step: step.into(), good: true, found: found.into(), mend: None }
     }
 
-    fn bad(step: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn bad(step: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
         Self { step: step.into(), good: false, found: found.into(), mend: Some(mend.into()) }
     }
 }
 
 impl Broker {
-    /// Looks at all that decides whether a principal can use a key. Needs `grantRead` on the key. `known_anchors` are the
-    /// names of the client CAs that the listeners trust.
+    /// Looks at all that decides whether a principal can use a key. Needs `grantRead` on the key. `proofs` looks at
+    /// what proves a principal: its certificate, whose CA the listeners trust, or the socket.
     ///
     /// # Errors
     /// `Forbidden`, or the store's failure.
@@ -48,11 +50,11 @@ impl Broker {
         asker: &Asker,
         principal: Principal,
         (vault, key): (VaultName, KeyName),
-        known_anchors: &[String],
+        proofs: &(dyn Fn(&Principal, &Turn) -> Vec<Finding> + Sync),
     ) -> Result<Vec<Finding>, Refusal> {
         let mut deed = self.begin(asker, Operation::Examine, Scope::Key(vault.clone(), key.clone()));
         deed.detail = Some(format!("principal {principal}"));
-        let result = self.examine_decided(&mut deed, &principal, (&vault, &key), known_anchors).await;
+        let result = self.examine_decided(&mut deed, &principal, (&vault, &key), proofs).await;
         self.finish(deed, result).await
     }
 
@@ -61,13 +63,17 @@ impl Broker {
         deed: &mut Deed<'_>,
         principal: &Principal,
         (vault, key): (&VaultName, &KeyName),
-        known_anchors: &[String],
+        proofs: &(dyn Fn(&Principal, &Turn) -> Vec<Finding> + Sync),
     ) -> Result<Vec<Finding>, Failure> {
         let _spent: Permit<verb::Examine> = deed.permit()?;
         let turn = deed.turn()?;
-        let mut findings = vec![identity(principal, turn, known_anchors)];
+        let mut findings = Vec::new();
+        for bearer in bearers(principal, turn) {
+            findings.extend(proofs(&bearer, turn));
+        }
+        findings.push(identity(principal, turn));
         let scope = Scope::Key(vault.clone(), key.clone());
-        findings.extend(WANTED.iter().map(|wanted| grant(&turn.policy, principal, &scope, *wanted, deed.now_s)));
+        findings.extend(WANTED.iter().map(|wanted| grant(turn, principal, &scope, *wanted, deed.now_s)));
         let Some(found) = turn.vaults.get(vault) else {
             let mend = format!("create it: keybroker vault create {vault}");
             findings.push(Finding::bad("vault", format!("vault {vault} does not exist"), mend));
@@ -125,40 +131,67 @@ fn vault_finding(vault: &Vault) -> (Finding, bool) {
     }
 }
 
-fn identity(principal: &Principal, turn: &Turn, known_anchors: &[String]) -> Finding {
+fn identity(principal: &Principal, turn: &Turn) -> Finding {
     let step = "identity";
-    let (anchor, rest) = principal.as_str().split_once('/').unwrap_or((principal.as_str(), ""));
-    match anchor {
-        "local" => Finding::good(step, "a peer of the admin socket; it needs no certificate"),
-        "system" => Finding::good(step, "the broker's own background work"),
-        "pin" if turn.pins.keys().any(|pin| pin.as_str() == rest) => {
-            Finding::good(step, "a pinned certificate of that name is trusted")
+    let Some(name) = principal.identity() else {
+        let acts_as: Vec<_> = turn.policy.identities_of(principal).map(Principal::as_str).collect();
+        return match acts_as[..] {
+            [] => Finding::good(step, format!("{principal} asks for itself alone; it acts as no identity")),
+            _ => Finding::good(step, format!("{principal} acts as {} too", acts_as.join(", "))),
+        };
+    };
+    match turn.identities.get(&name) {
+        None => {
+            let mend =
+                format!("make it: keybroker identity create {name}; grants of an older one of that name are gone");
+            Finding::bad(step, format!("identity {name} does not exist"), mend)
         }
-        "pin" => {
-            let mend = format!("pin it: keybroker pin add {rest} --certificate FILE");
-            Finding::bad(step, format!("no certificate is pinned as {rest}"), mend)
+        Some(identity) if identity.assigned.is_empty() => {
+            let mend = format!("let a certificate act as it: keybroker identity assign {name} --principal PRINCIPAL");
+            Finding::bad(step, format!("identity {name} is there, and nobody acts as it"), mend)
         }
-        _ if known_anchors.iter().any(|known| known == anchor) => Finding::good(
-            step,
-            format!("client CA {anchor} is trusted; whether this client's certificate is valid shows in its handshake"),
-        ),
-        _ => Finding::bad(
-            step,
-            format!("no client CA is called {anchor}; there are: {}", known_anchors.join(", ")),
-            "correct the principal, or add a [[client-ca]] of that name",
-        ),
+        Some(identity) => {
+            let assigned: Vec<_> = identity.assigned.iter().map(Principal::as_str).collect();
+            let bound = identity.resource.as_ref().map(|resource| format!("; it ends with {resource}"));
+            let found = format!("identity {name}, as which these act: {}", assigned.join(", "));
+            Finding::good(step, found + &bound.unwrap_or_default())
+        }
     }
 }
 
-fn grant(policy: &Policy, principal: &Principal, scope: &Scope, wanted: Permission, now_s: i64) -> Finding {
+/// Of an identity, those who act as it; else the principal itself.
+fn bearers(principal: &Principal, turn: &Turn) -> Vec<Principal> {
+    match principal.identity() {
+        None => vec![principal.clone()],
+        Some(name) => turn.identities.get(&name).map(|identity| identity.assigned.clone()).unwrap_or_default(),
+    }
+}
+
+fn grant(turn: &Turn, principal: &Principal, scope: &Scope, wanted: Permission, now_s: i64) -> Finding {
     let step = format!("grant {wanted}");
+    let policy = &turn.policy;
     let Some(why) = policy.missing(principal, scope, wanted, now_s) else {
-        return Finding::good(step, format!("{principal} holds {wanted} on {scope}"));
+        let ends = match policy.holds_until(principal, scope, wanted, now_s) {
+            Some(last) => format!(" until {last} (Unix seconds)"),
+            None => String::new(),
+        };
+        return Finding::good(step, format!("{principal} holds {wanted} on {scope}{ends}"));
     };
     let missing = Missing { principal: principal.clone(), permission: wanted, scope: scope.clone(), why };
-    let mend = match why {
-        MissingWhy::NotBegun { .. } => "wait until it begins, or grant it from now on".to_owned(),
-        _ => format!("keybroker grant --principal {principal} --permissions {wanted} --scope {scope}"),
+    let would_give = |grant: &Grant| {
+        grant.scope.covers(scope)
+            && grant.granted.permissions().contains(wanted)
+            && policy.is_or_acts_as(principal, &grant.principal)
+    };
+    let waiting = turn.elevations.values().filter(|one| one.waits_at(now_s) && would_give(&one.grant));
+    let waiting = waiting.map(|one| one.grant.id).min();
+    let mend = match (waiting, why) {
+        (Some(id), _) => {
+            let found = format!("{missing}; elevation {id} would give it, and waits for approval");
+            return Finding::bad(step, found, format!("another administrator: keybroker grants approve {id}"));
+        }
+        (None, MissingWhy::NotBegun { .. }) => "wait until it begins, or grant it from now on".to_owned(),
+        (None, _) => format!("keybroker grant --principal {principal} --permissions {wanted} --scope {scope}"),
     };
     Finding::bad(step, missing.to_string(), mend)
 }

@@ -4,16 +4,30 @@ use std::sync::Arc;
 
 use super::deed::Deed;
 use super::{Broker, system};
+use crate::elevation::{ELEVATIONS_MAX, Elevation};
 use crate::entry::Asker;
-use crate::grant::{Gift, Grant, GrantId, Granted, Permit, Scope, may_give};
-use crate::name::Principal;
+use crate::grant::{Gift, Grant, GrantId, Granted, Permit, Policy, Scope, may_give};
+use crate::name::{Principal, VaultName};
 use crate::permission::Role;
 use crate::port::{Change, CommitError};
 use crate::refusal::{Failure, Refusal};
-use crate::verb::{self, Operation, Verb as _};
+use crate::turn::Turn;
+use crate::verb::{self, Operation, Verb};
 
 /// Longest justification, in characters.
 const JUSTIFICATION_CHARS_MAX: usize = 512;
+
+/// How many must be able to grant in a vault that demands approval: who asks, and who approves.
+pub(super) const APPROVERS_MIN: usize = 2;
+
+/// What became of a right that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// It waits for approval.
+    Elevation(Elevation),
+    /// It is in force.
+    Grant(Grant),
+}
 
 /// A right to be given.
 #[derive(Debug, Clone)]
@@ -36,11 +50,25 @@ impl Broker {
     pub async fn create_grant(&self, asker: &Asker, ask: NewGrant) -> Result<Grant, Refusal> {
         let mut deed = self.begin(asker, Operation::CreateGrant, ask.scope.clone());
         deed.detail = Some(format!("{} to {}", describe(&ask.granted), ask.principal));
-        let result = self.create_grant_decided(&mut deed, ask).await;
+        let result = self.create_grant_decided(&mut deed, ask, false).await.and_then(|given| match given {
+            Given::Grant(grant) => Ok(grant),
+            Given::Elevation(_) => Err(Failure::internal("a grant was left waiting for who does not wait")),
+        });
         self.finish(deed, result).await
     }
 
-    async fn create_grant_decided(&self, deed: &mut Deed<'_>, ask: NewGrant) -> Result<Grant, Failure> {
+    /// Gives a right, or leaves it waiting for approval where a vault demands that.
+    ///
+    /// # Errors
+    /// As [`Broker::create_grant`], and `Conflict` when too many wait.
+    pub async fn ask_for_grant(&self, asker: &Asker, ask: NewGrant) -> Result<Given, Refusal> {
+        let mut deed = self.begin(asker, Operation::CreateGrant, ask.scope.clone());
+        deed.detail = Some(format!("{} to {}", describe(&ask.granted), ask.principal));
+        let result = self.create_grant_decided(&mut deed, ask, true).await;
+        self.finish(deed, result).await
+    }
+
+    async fn create_grant_decided(&self, deed: &mut Deed<'_>, ask: NewGrant, waits: bool) -> Result<Given, Failure> {
         let permit = deed.permit::<verb::CreateGrant>()?;
         let gift = Gift {
             giver: permit.principal(),
@@ -53,8 +81,18 @@ impl Broker {
         check(&ask)?;
         let desk = self.desk.lock().await;
         let id = ask.id.unwrap_or_else(|| GrantId(self.random()));
-        if self.turns.begin().policy.grant(id).is_some() {
+        let standing = self.turns.begin();
+        if standing.policy.grant(id).is_some() || standing.elevations.contains_key(&id) {
             return Err(Refusal::Conflict { problem: format!("there is a grant {id} already") }.into());
+        }
+        check_somebody(&standing, &ask.principal)?;
+        let demanded = standing.demands_approval(&ask.scope).cloned();
+        if let Some(vault) = &demanded {
+            check_elevation(&standing, vault, &ask, waits)?;
+        }
+        drop(standing);
+        if demanded.is_some() {
+            deed.detail = deed.detail.take().map(|detail| format!("{detail}, once it is approved: elevation {id}"));
         }
         self.intend(deed).await?;
         let grant = Grant {
@@ -66,13 +104,23 @@ impl Broker {
             not_after_s: ask.not_after_s,
             justification: ask.justification,
             granted_by: permit.principal().clone(),
+            approved_by: None,
             created_s: deed.now_s,
         };
+        if demanded.is_some() {
+            let elevation = Elevation { grant };
+            self.commit(vec![Change::PutElevation(elevation.clone())]).await?;
+            let kept = Arc::new(elevation.clone());
+            let ending = self.turns.change(|ruling| _ = ruling.elevations.insert(id, kept));
+            drop(desk);
+            self.settle(deed, ending).await;
+            return Ok(Given::Elevation(elevation));
+        }
         self.commit(vec![Change::PutGrant(grant.clone())]).await?;
         let ending = self.turns.change(|ruling| ruling.policy.add(grant.clone()));
         drop(desk);
         self.settle(deed, ending).await;
-        Ok(grant)
+        Ok(Given::Grant(grant))
     }
 
     /// Takes a right back that lies within a scope. When it answers, no request that was decided under it is still under
@@ -83,14 +131,8 @@ impl Broker {
     /// `Forbidden`, `NotFound`, `Conflict` for a built-in grant, and for the last one that lets anyone administer the
     /// broker: without it, no other would hold now and for as long.
     pub async fn remove_grant(&self, asker: &Asker, within: Scope, id: GrantId) -> Result<Arc<Grant>, Refusal> {
-        let turn = self.turns.begin();
-        let known = turn.policy.grant(id).filter(|grant| within.covers(&grant.scope)).cloned();
-        let may_remove = |grant: &&Arc<Grant>| {
-            let held = turn.policy.held(&asker.principal, &grant.scope, self.now_s());
-            held.contains(verb::RemoveGrant::PERMISSION)
-        };
-        let scope = known.as_ref().filter(may_remove).map_or(within, |grant| grant.scope.clone());
-        drop(turn);
+        let known = self.turns.begin().policy.grant(id).filter(|grant| within.covers(&grant.scope)).cloned();
+        let scope = self.place_of::<verb::RemoveGrant>(asker, known.as_deref(), within);
         let mut deed = self.begin(asker, Operation::RemoveGrant, scope);
         deed.detail = Some(known.as_ref().map_or_else(
             || format!("grant {id}"),
@@ -116,25 +158,9 @@ impl Broker {
         let desk = self.desk.lock().await;
         // Looked up again: another request may have taken it back while this one waited for the desk.
         let grant = self.turns.begin().policy.grant(id).cloned().ok_or_else(missing)?;
-        let rules_broker = |grant: &Grant| {
-            grant.granted == Granted::Role(Role::Administrator)
-                && grant.scope == Scope::Broker
-                && grant.holds_at(deed.now_s)
-        };
-        let lasts_as_long = |other: &Grant| {
-            other.not_after_s.is_none_or(|last| grant.not_after_s.is_some_and(|its_last| last >= its_last))
-        };
-        let others = self
-            .turns
-            .begin()
-            .policy
-            .grants()
-            .filter(|other| other.id != id && rules_broker(other) && lasts_as_long(other))
-            .count();
-        if rules_broker(&grant) && others == 0 {
-            let problem = format!("grant {id} is the last Administrator of the broker; grant another first");
-            return Err(Refusal::Conflict { problem }.into());
-        }
+        let mut after = self.turns.begin().policy.clone();
+        after.remove(id);
+        self.check_ruled(&after, &format!("grant {id}"), deed.now_s)?;
         self.intend(deed).await?;
         self.commit(vec![Change::DropGrant(id)]).await?;
         let ending = self.turns.change(|ruling| ruling.policy.remove(id));
@@ -171,6 +197,36 @@ impl Broker {
         };
         let result = decide();
         self.finish(deed, result).await
+    }
+
+    /// Where a deed on a grant is asked for: at the grant, for who may do it there; else where it was looked for, so that
+    /// the refusal is the same whether there is such a grant or not.
+    pub(super) fn place_of<V: Verb>(&self, asker: &Asker, known: Option<&Grant>, within: Scope) -> Scope {
+        let turn = self.turns.begin();
+        let may =
+            |grant: &&Grant| turn.policy.held(&asker.principal, &grant.scope, self.now_s()).contains(V::PERMISSION);
+        known.filter(may).map_or(within, |grant| grant.scope.clone())
+    }
+
+    /// Refuses a policy that leaves the broker or a vault to nobody.
+    pub(super) fn check_ruled(&self, after: &Policy, what: &str, now_s: i64) -> Result<(), Refusal> {
+        let standing = self.turns.begin();
+        if after.broker_is_ruled(now_s) < standing.policy.broker_is_ruled(now_s) {
+            let problem = format!("{what} is the last Administrator of the broker; grant another first");
+            return Err(Refusal::Conflict { problem });
+        }
+        for vault in standing.vaults.values().filter(|vault| vault.elevation_approval) {
+            let place = Scope::Vault(vault.name.clone());
+            let left = after.givers(&place, now_s);
+            if left < APPROVERS_MIN && left < standing.policy.givers(&place, now_s) {
+                let problem = format!(
+                    "vault {} demands a second administrator's approval, and without {what} there would be none",
+                    vault.name
+                );
+                return Err(Refusal::Conflict { problem });
+            }
+        }
+        Ok(())
     }
 
     /// The grants at a place and above it, as far as the asker may read them there.
@@ -230,12 +286,39 @@ impl Broker {
     }
 }
 
+/// Nothing is given to an identity that does not exist: whoever made one of that name later would get it.
+pub(super) fn check_somebody(standing: &Turn, principal: &Principal) -> Result<(), Refusal> {
+    match principal.identity() {
+        Some(name) if !standing.identities.contains_key(&name) => {
+            Err(Refusal::NotFound { what: format!("identity {name}") })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_elevation(standing: &Turn, vault: &VaultName, ask: &NewGrant, waits: bool) -> Result<(), Failure> {
+    if !waits {
+        let problem = format!(
+            "vault {vault} demands a second administrator's approval of each grant; ask for it with keybroker grant --justification"
+        );
+        return Err(Refusal::Conflict { problem }.into());
+    }
+    if ask.justification.trim().is_empty() {
+        return Err(Failure::bad_request(format!("vault {vault} demands a justification of each grant")));
+    }
+    if standing.elevations.len() >= ELEVATIONS_MAX {
+        let problem = format!("{ELEVATIONS_MAX} grants wait for approval, and no more may; approve or deny some first");
+        return Err(Refusal::Conflict { problem }.into());
+    }
+    Ok(())
+}
+
 fn in_order(mut grants: Vec<Arc<Grant>>) -> Vec<Arc<Grant>> {
     grants.sort_by_key(|grant| (grant.created_s, grant.id));
     grants
 }
 
-fn describe(granted: &Granted) -> String {
+pub(super) fn describe(granted: &Granted) -> String {
     match granted {
         Granted::Permissions(set) => set.iter().map(crate::permission::Permission::word).collect::<Vec<_>>().join(","),
         Granted::Role(role) => role.word().to_owned(),

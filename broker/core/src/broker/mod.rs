@@ -8,9 +8,11 @@ mod create_key;
 mod deed;
 mod delete_key;
 mod doctor;
+mod elevations;
 mod get_key;
 mod grants;
 mod graves;
+mod identities;
 mod import_key;
 mod list_keys;
 mod object;
@@ -40,7 +42,7 @@ pub use create_key::CreateKey;
 pub use delete_key::{DeletedSummary, DeletedView};
 pub use doctor::Finding;
 pub use get_key::KeyView;
-pub use grants::NewGrant;
+pub use grants::{Given, NewGrant};
 pub use list_keys::KeySummary;
 pub use object::{
     CreateObject, CreateObjectPair, DecryptWithObject, DeriveObject, Edit, EncryptWithObject, LOCATED_MAX,
@@ -112,7 +114,7 @@ pub struct Broker {
     object_crypto: Arc<dyn ObjectCrypto>,
     store: Arc<dyn Store>,
     turns: Turns,
-    /// One change of grants, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
+    /// One change of grants, identities, vaults or pins at a time: checked, committed and put in force as one. Never held while waiting
     /// for older requests to end, since one of them may be waiting here.
     desk: async_lock::Mutex<()>,
     /// A vault's KEK is made once.
@@ -130,11 +132,15 @@ impl Broker {
     /// The store's failure.
     pub async fn open(parts: Parts) -> Result<Self, Failure> {
         let standing = parts.store.standing().await?;
-        let ruling = Ruling {
+        let elevations = standing.elevations.into_iter();
+        let mut ruling = Ruling {
+            elevations: elevations.map(|one| (one.grant.id, Arc::new(one))).collect(),
+            identities: HashMap::new(),
             policy: Policy::of(standing.grants.into_iter().chain(system::grants())),
             vaults: standing.vaults.into_iter().map(|vault| (vault.name.clone(), Arc::new(vault))).collect(),
             pins: standing.pins.into_iter().map(|pin| (pin.name.clone(), Arc::new(pin))).collect(),
         };
+        standing.identities.into_iter().for_each(|identity| ruling.put_identity(Arc::new(identity)));
         Ok(Self {
             audit: parts.audit,
             backends: ArcSwap::from_pointee(parts.backends),

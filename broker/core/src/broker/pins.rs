@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::deed::Deed;
+use super::identities::Ends;
 use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
+use crate::identity::Resource;
 use crate::name::AnchorName;
 use crate::port::Change;
 use crate::refusal::{Failure, Refusal};
@@ -51,7 +53,7 @@ impl Broker {
         Ok(pin)
     }
 
-    /// Stops trusting a pinned certificate. Whoever runs the listener must then recheck its connections.
+    /// Stops trusting a pinned certificate, and ends the identities that are its own. Whoever runs the listener must then recheck its connections.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
@@ -69,10 +71,13 @@ impl Broker {
             return Err(Refusal::NotFound { what: format!("pin {name}") }.into());
         }
         self.intend(deed).await?;
-        self.commit(vec![Change::DropPin(name.clone())]).await?;
-        let ending = self.change_pins(|pins| {
+        let ends = Ends::with(&self.turns.begin(), &Resource::Pin(name.clone()));
+        self.commit([vec![Change::DropPin(name.clone())], ends.changes.clone()].concat()).await?;
+        let pins_ending = self.change_pins(|pins| {
             pins.remove(&name);
         });
+        drop(pins_ending);
+        let ending = self.turns.change(|ruling| ends.put_in_force(ruling));
         drop(desk);
         self.settle(deed, ending).await;
         Ok(())

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::deed::Deed;
 use super::graves::{Claim, Grave};
+use super::identities::Ends;
 use super::{Broker, any_vault_of, vault_of};
 use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
+use crate::identity::Resource;
 use crate::key::{KeyRecord, KeyState};
 use crate::name::{BackendName, KeyName, KeyVersion, VaultName};
 use crate::port::{Backend, Candidate, Change, CommitError};
@@ -24,7 +26,7 @@ struct Part {
 }
 
 impl Broker {
-    /// Destroys a deleted key for good. From the first backend's call on there is no way back: what is interrupted, by a
+    /// Destroys a deleted key for good, and ends the identities that are its own. From the first backend's call on there is no way back: what is interrupted, by a
     /// failure or the broker's end, is finished when it is purged again, as the scheduler does by itself.
     ///
     /// # Errors
@@ -91,7 +93,17 @@ impl Broker {
         for part in parts {
             part.backend.destroy_key(part.permit, &part.versions).await?;
         }
-        self.store.commit(vec![Change::DropKey(Arc::clone(&record))]).await.map_err(|error| changed(&record, error))
+        let desk = self.desk.lock().await;
+        let resource = Resource::Key(record.vault.clone(), record.name.clone());
+        let ends = Ends::with(&self.turns.begin(), &resource);
+        let changes = [vec![Change::DropKey(Arc::clone(&record))], ends.changes.clone()].concat();
+        self.store.commit(changes).await.map_err(|error| changed(&record, error))?;
+        if !ends.is_empty() {
+            let ending = self.turns.change(|ruling| ends.put_in_force(ruling));
+            drop(desk);
+            self.settle(deed, ending).await;
+        }
+        Ok(())
     }
 
     /// What each backend has to destroy. A version that a key of another vault shares stays where it is: it goes with the

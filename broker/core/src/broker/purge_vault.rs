@@ -55,7 +55,7 @@ impl Broker {
         self.drop_vault(deed, name, keys).await
     }
 
-    /// The vault's grants go with it: a later vault of the same name is another one.
+    /// The vault's grants go with it, also those that wait: a later vault of the same name is another one.
     async fn drop_vault(&self, deed: &mut Deed<'_>, name: &VaultName, keys: u64) -> Result<(), Failure> {
         let desk = self.desk.lock().await;
         let here = |scope: &Scope| scope.vault() == Some(name);
@@ -64,9 +64,14 @@ impl Broker {
         deed.detail = Some(format!("keys purged with it: {keys}; grants in it: {}", grants.len()));
         let mut changes = vec![Change::DropVault(name.clone())];
         changes.extend(grants.iter().copied().map(Change::DropGrant));
+        let standing = self.turns.begin();
+        let waiting = standing.elevations.values().filter(|one| here(&one.grant.scope));
+        changes.extend(waiting.map(|one| Change::DropElevation(one.grant.id)));
+        drop(standing);
         self.commit(changes).await?;
         let ending = self.turns.change(|ruling| {
             ruling.vaults.remove(name);
+            ruling.elevations.retain(|_, one| !here(&one.grant.scope));
             grants.iter().for_each(|id| ruling.policy.remove(*id));
         });
         drop(desk);

@@ -74,6 +74,7 @@ pub(super) fn grants() -> impl Iterator<Item = Grant> {
         not_after_s: None,
         justification: "built in".to_owned(),
         granted_by: task.principal(),
+        approved_by: None,
         created_s: 0,
     })
 }

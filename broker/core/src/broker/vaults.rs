@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_lock::MutexGuard;
 
 use super::deed::Deed;
+use super::grants::APPROVERS_MIN;
 use super::{Broker, vault_of};
 use crate::entry::Asker;
 use crate::grant::{Permit, Scope};
@@ -31,6 +32,8 @@ pub struct NewVault {
     pub tags: BTreeMap<String, String>,
     /// None: the broker's own.
     pub rate: Option<Rate>,
+    /// As [`Vault::elevation_approval`].
+    pub elevation_approval: bool,
 }
 
 impl NewVault {
@@ -46,6 +49,7 @@ impl NewVault {
             networks: Vec::new(),
             tags: BTreeMap::new(),
             rate: None,
+            elevation_approval: false,
         }
     }
 }
@@ -62,6 +66,8 @@ pub struct VaultPatch {
     pub tags: Option<BTreeMap<String, String>>,
     /// `Some(None)`: the broker's own again.
     pub rate: Option<Option<Rate>>,
+    /// Only `true` can be set: who could take it back alone could grant alone.
+    pub elevation_approval: Option<bool>,
 }
 
 impl Broker {
@@ -86,6 +92,7 @@ impl Broker {
             networks: ask.networks,
             tags: ask.tags,
             rate: ask.rate,
+            elevation_approval: ask.elevation_approval,
             ..Vault::new(ask.name, ask.backend, deed.now_s)
         };
         vault.check()?;
@@ -97,6 +104,7 @@ impl Broker {
             there.check_live()?;
             return Err(Refusal::Conflict { problem: format!("vault {} exists already", vault.name) }.into());
         }
+        self.check_approvers(&vault, deed.now_s)?;
         self.put_vault(deed, vault, desk).await
     }
 
@@ -126,6 +134,14 @@ impl Broker {
             }
             vault.purge_protection = protect;
         }
+        if let Some(demand) = patch.elevation_approval {
+            if vault.elevation_approval && !demand {
+                let problem = format!("elevation approval of vault {name} cannot be taken back");
+                return Err(Refusal::Conflict { problem }.into());
+            }
+            vault.elevation_approval = demand;
+            self.check_approvers(&vault, deed.now_s)?;
+        }
         if let Some(backend) = patch.hsm_backend {
             self.check_backend_known(&backend)?;
             vault.hsm_backend = Some(backend);
@@ -135,6 +151,19 @@ impl Broker {
         vault.rate = patch.rate.unwrap_or(vault.rate);
         vault.check()?;
         self.put_vault(deed, vault, desk).await
+    }
+
+    /// A vault that demands approval must have someone to approve, beside who asks, or no grant could be given ever again.
+    fn check_approvers(&self, vault: &Vault, now_s: i64) -> Result<(), Refusal> {
+        let givers = || self.turns.begin().policy.givers(&Scope::Vault(vault.name.clone()), now_s);
+        if !vault.elevation_approval || givers() >= APPROVERS_MIN {
+            return Ok(());
+        }
+        let problem = format!(
+            "elevation approval of vault {} needs {APPROVERS_MIN} principals that hold grantWrite there without an end; grant it to another first",
+            vault.name
+        );
+        Err(Refusal::Conflict { problem })
     }
 
     pub(super) async fn put_vault(

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use broker_core::algorithm::{KeySpec, SignAlgorithm, WrapAlgorithm, WrapExtras};
-use broker_core::broker::{CreateKey, NewGrant, NewVault, Sign, UnwrapKey, VaultPatch, WrapKey};
+use broker_core::broker::{CreateKey, Given, NewGrant, NewVault, Sign, UnwrapKey, VaultPatch, WrapKey};
+use broker_core::elevation::ELEVATION_WAITS_S_MAX;
 use broker_core::entry::{Asker, Outcome};
 use broker_core::grant::{GrantId, Granted, Scope};
 use broker_core::imported::ImportedKey;
@@ -18,29 +19,35 @@ use broker_core::secret::Secret;
 use broker_core::usage::Used;
 use broker_core::verb::{self, Operation};
 use broker_testkit::store_questions::policy;
-use broker_testkit::{Bench, anchor_name, backend_name, key_name, principal, run, vault_name};
+use broker_testkit::{Bench, SECOND, anchor_name, backend_name, key_name, principal, run, vault_name};
 
 pub use objects::Objects;
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 70] = [
+pub const EXPECTED: [(Operation, Permission, bool); 79] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::ActivateObject, Permission::Update, true),
+    (Operation::ApproveElevation, Permission::GrantWrite, true),
+    (Operation::AssignIdentity, Permission::GrantWrite, true),
     (Operation::BackupKey, Permission::Backup, false),
     (Operation::CreateGrant, Permission::GrantWrite, true),
+    (Operation::CreateIdentity, Permission::VaultManage, true),
     (Operation::CreateKey, Permission::Create, true),
     (Operation::CreateObject, Permission::Create, true),
     (Operation::CreatePin, Permission::VaultManage, true),
     (Operation::CreateVault, Permission::VaultManage, true),
     (Operation::Decrypt, Permission::Decrypt, false),
     (Operation::DecryptWithObject, Permission::Decrypt, false),
-    (Operation::DeleteKey, Permission::Delete, true),
     (Operation::DeleteVault, Permission::VaultManage, true),
     (Operation::DeriveObject, Permission::ObjectDerive, true),
     (Operation::DestroyObject, Permission::Purge, true),
+    (Operation::DeleteIdentity, Permission::VaultManage, true),
+    (Operation::DeleteKey, Permission::Delete, true),
+    (Operation::DenyElevation, Permission::GrantWrite, true),
     (Operation::Encrypt, Permission::Encrypt, false),
     (Operation::EncryptWithObject, Permission::Encrypt, false),
     (Operation::Examine, Permission::GrantRead, false),
+    (Operation::ExpireElevation, Permission::VaultManage, true),
     (Operation::GetDeletedKey, Permission::Get, false),
     (Operation::GetKey, Permission::Get, false),
     (Operation::GetGrant, Permission::GrantRead, false),
@@ -50,7 +57,9 @@ pub const EXPECTED: [(Operation, Permission, bool); 70] = [
     (Operation::HashData, Permission::Rng, false),
     (Operation::ImportKey, Permission::Import, true),
     (Operation::ListDeletedKeys, Permission::List, false),
+    (Operation::ListElevations, Permission::GrantRead, false),
     (Operation::ListGrants, Permission::GrantRead, false),
+    (Operation::ListIdentities, Permission::VaultManage, false),
     (Operation::ListKeys, Permission::List, false),
     (Operation::ListPins, Permission::VaultManage, false),
     (Operation::ListRoles, Permission::GrantRead, false),
@@ -86,6 +95,7 @@ pub const EXPECTED: [(Operation, Permission, bool); 70] = [
     (Operation::SettleObjects, Permission::Update, true),
     (Operation::Sign, Permission::Sign, false),
     (Operation::SignWithObject, Permission::Sign, false),
+    (Operation::UnassignIdentity, Permission::GrantWrite, true),
     (Operation::UnwrapKey, Permission::UnwrapKey, false),
     (Operation::UpdateKey, Permission::Update, true),
     (Operation::UpdateObject, Permission::Update, true),
@@ -102,6 +112,8 @@ pub struct Target {
     pub vault: VaultName,
     pub key: KeyName,
     pub grant: GrantId,
+    /// One to approve, one to deny, one that waited too long.
+    pub waiting: [GrantId; 3],
     pub wrapped: Vec<u8>,
     /// Of a key that is there no more.
     pub backup: Vec<u8>,
@@ -136,8 +148,32 @@ impl Target {
             run(bench.broker.delete_vault(&admin, vault_name(name))).unwrap();
         }
         let grant = bench.give("corp/dns:other", &[Permission::Get], Scope::Broker).id;
-        Self { vault, key: key_name("k"), grant, wrapped, backup, objects, accepted: Arc::default() }
+        let waiting = waiting(bench);
+        for name in ["busy", "doomed", "idle"] {
+            run(bench.broker.create_identity(&admin, anchor_name(name), None)).unwrap();
+        }
+        run(bench.broker.assign_identity(&admin, anchor_name("busy"), principal("corp/dns:other"))).unwrap();
+        Self { vault, key: key_name("k"), grant, waiting, wrapped, backup, objects, accepted: Arc::default() }
     }
+}
+
+/// Grants that wait, in a vault of their own; the last one has waited too long.
+fn waiting(bench: &Bench) -> [GrantId; 3] {
+    let admin = bench.admin();
+    bench.give_role(SECOND, Role::Administrator, Scope::Broker);
+    let strict = NewVault { name: vault_name("strict"), elevation_approval: true, ..a_vault() };
+    run(bench.broker.create_vault(&admin, strict)).unwrap();
+    let asked = |_| {
+        let scope = Scope::Vault(vault_name("strict"));
+        let ask = NewGrant { scope, justification: "for the table".to_owned(), ..a_grant() };
+        match run(bench.broker.ask_for_grant(&admin, ask)).unwrap() {
+            Given::Elevation(elevation) => elevation.grant.id,
+            Given::Grant(grant) => panic!("not left waiting: {grant:?}"),
+        }
+    };
+    let late = asked(());
+    bench.clock.advance_s(u64::try_from(ELEVATION_WAITS_S_MAX).unwrap() + 1);
+    [asked(()), asked(()), late]
 }
 
 /// Asks for one operation on the target. What is allowed but not implemented counts as done.
@@ -149,6 +185,21 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Ok(())
     };
     match operation {
+        Operation::ApproveElevation => broker.approve_elevation(asker, Scope::Broker, on.waiting[0]).await.map(drop),
+        Operation::DenyElevation => broker.deny_elevation(asker, Scope::Broker, on.waiting[1]).await,
+        Operation::ExpireElevation => broker.expire_elevation(asker, on.waiting[2]).await,
+        Operation::ListElevations => broker.list_elevations(asker, Scope::Broker).await.map(drop),
+        Operation::AssignIdentity => {
+            let friend = principal("corp/dns:friend");
+            broker.assign_identity(asker, anchor_name("idle"), friend).await.map(drop)
+        }
+        Operation::CreateIdentity => broker.create_identity(asker, anchor_name("new"), None).await.map(drop),
+        Operation::DeleteIdentity => broker.delete_identity(asker, anchor_name("doomed")).await,
+        Operation::ListIdentities => broker.list_identities(asker).await.map(drop),
+        Operation::UnassignIdentity => {
+            let other = principal("corp/dns:other");
+            broker.unassign_identity(asker, anchor_name("busy"), other).await.map(drop)
+        }
         Operation::CreateGrant => broker.create_grant(asker, a_grant()).await.map(drop),
         Operation::CreateKey => {
             let ask = CreateKey { vault, ..bench.create_ask("new", KeySpec::EcP256) };
@@ -197,7 +248,7 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Operation::RecoverVault => broker.recover_vault(asker, vault_name("sleeping-vault")).await.map(drop),
         Operation::DeleteKey => broker.delete_key(asker, vault, key_name("doomed")).await.map(drop),
         Operation::Examine => {
-            let ask = broker.examine(asker, principal("corp/dns:host1"), (vault, key), &[]);
+            let ask = broker.examine(asker, principal("corp/dns:host1"), (vault, key), &|_, _| Vec::new());
             ask.await.map(drop)
         }
         Operation::GetDeletedKey => broker.get_deleted_key(asker, vault, key_name("bin")).await.map(drop),
@@ -249,7 +300,7 @@ fn a_grant() -> NewGrant {
         id: None,
         principal: principal("corp/dns:friend"),
         granted: Granted::Permissions([Permission::GrantWrite].into_iter().collect()),
-        scope: Scope::Broker,
+        scope: Scope::Vault(vault_name("vault1")),
         not_before_s: None,
         not_after_s: None,
         justification: String::new(),

@@ -23,9 +23,17 @@ impl Context<'_> {
     ) -> Result<Bytes, Problem> {
         let (scope, name) = (place.scope(&vault), name.unwrap_or_default());
         match action {
+            RightsAction::ApproveElevation => {
+                let id = translate::to_grant_id(&name)?;
+                assignment(&self.broker.approve_elevation(self.asker, scope, id).await?, &place)
+            }
             RightsAction::CreateGrant => {
                 let ask = translate::to_new_grant(translate::to_grant_id(&name)?, scope, wire::read(body)?)?;
                 assignment(&self.broker.create_grant(self.asker, ask).await?, &place)
+            }
+            RightsAction::DenyElevation => {
+                self.broker.deny_elevation(self.asker, scope, translate::to_grant_id(&name)?).await?;
+                Ok(Bytes::new())
             }
             RightsAction::GetGrant => {
                 let id = translate::to_grant_id(&name)?;
@@ -35,6 +43,10 @@ impl Context<'_> {
                 let wanted = translate::to_granted(&name);
                 let role = self.broker.get_role(self.asker, scope, (&name, wanted)).await?;
                 Ok(reply::json(&translate::of_role(&role)))
+            }
+            RightsAction::ListElevations => {
+                let waiting = self.broker.list_elevations(self.asker, scope).await?;
+                Ok(reply::json(&translate::of_elevations(waiting.iter().map(|one| &**one), &place)))
             }
             RightsAction::ListGrants => self.list_grants(&vault, &place).await,
             RightsAction::ListRoles => {

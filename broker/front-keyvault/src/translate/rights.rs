@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use broker_core::broker::NewGrant;
+use broker_core::elevation::Elevation;
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
 use broker_core::name::{Principal, VaultName};
 use broker_core::permission::{Permission, PermissionSet, Role};
@@ -78,9 +79,10 @@ fn to_principal(text: &str) -> Result<Principal, Problem> {
     Principal::parse(text).map_err(|error| bad(format!("principalId: {error}")))
 }
 
-/// The id of a role assignment: a UUID, as the SDKs make them.
+/// The id of a role assignment: a UUID, as the SDKs make them, or without its hyphens, as `keybroker grants` shows it.
 pub(crate) fn to_grant_id(text: &str) -> Result<GrantId, Problem> {
-    let id = GrantId::parse(text).filter(|id| id.hyphenated() == text.to_ascii_lowercase());
+    let plain = |id: &GrantId| [id.hyphenated(), id.to_string()].contains(&text.to_ascii_lowercase());
+    let id = GrantId::parse(text).filter(plain);
     id.ok_or_else(|| bad(format!("the name of a role assignment, {}, must be a UUID", quoted(text))))
 }
 
@@ -145,6 +147,19 @@ pub(crate) fn of_grants<'a>(
     let mut shown = grants.filter_map(|grant| Some((grant, of_grant(grant, asked_at)?)));
     let (page, rows): (Vec<_>, Vec<_>) = shown.by_ref().take(rows).unzip();
     (rows, page.last().copied().filter(|_| shown.next().is_some()))
+}
+
+/// The grants that wait: as they will be, and what whoever decides must know beside.
+pub(crate) fn of_elevations<'a>(waiting: impl Iterator<Item = &'a Elevation>, asked_at: &Place) -> wire::ElevationList {
+    let row = |one: &'a Elevation| {
+        Some(wire::Elevation {
+            grant: of_grant(&one.grant, asked_at)?,
+            justification: one.grant.justification.clone(),
+            asked_by: one.grant.granted_by.to_string(),
+            waits_until: one.waits_until_s(),
+        })
+    };
+    wire::ElevationList { value: waiting.filter_map(row).collect() }
 }
 
 /// A grant as seen from a place; none for what reaches beyond the vault.
@@ -267,8 +282,10 @@ mod tests {
 
     #[test]
     fn a_role_assignments_name_is_a_uuid() {
-        assert!(to_grant_id("F6CEE49D-a40c-4fae-82ca-75ed26b49ab6").is_ok());
-        for bad in ["", "f6cee49da40c4fae82ca75ed26b49ab6", "f6cee49d-a40c-4fae-82ca-75ed26b49ab", "a-name"] {
+        for good in ["F6CEE49D-a40c-4fae-82ca-75ed26b49ab6", "f6cee49da40c4fae82ca75ed26b49ab6"] {
+            assert!(to_grant_id(good).is_ok(), "{good}");
+        }
+        for bad in ["", "f6cee49da40c4fae-82ca75ed26b49ab6", "f6cee49d-a40c-4fae-82ca-75ed26b49ab", "a-name"] {
             assert!(to_grant_id(bad).is_err(), "{bad}");
         }
     }

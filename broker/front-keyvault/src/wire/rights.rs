@@ -54,6 +54,23 @@ pub(crate) struct RoleAssignmentList {
     pub next_link: Option<String>,
 }
 
+/// A grant that waits for a second administrator, in the form of a role assignment. Times are Unix seconds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Elevation {
+    #[serde(flatten)]
+    pub grant: RoleAssignment,
+    pub justification: String,
+    pub asked_by: String,
+    pub waits_until: i64,
+}
+
+/// The grants that wait; their number has a limit, and they stand on one page.
+#[derive(Debug, Serialize)]
+pub(crate) struct ElevationList {
+    pub value: Vec<Elevation>,
+}
+
 /// `RoleDefinition`.
 #[derive(Debug, Serialize)]
 pub(crate) struct RoleDefinition {

@@ -2,28 +2,32 @@
 
 use std::sync::Arc;
 
-use broker_core::broker::{Broker, Finding, NewGrant, NewVault, VaultPatch};
+use broker_core::broker::{Broker, Finding, Given, NewGrant, NewVault, VaultPatch};
+use broker_core::elevation::Elevation;
 use broker_core::entry::{Asker, Outcome};
 use broker_core::grant::{Grant, GrantId, Granted, Scope};
+use broker_core::identity::{Identity, Resource};
 use broker_core::name::{AnchorName, BackendName, KeyName, NameError, Principal, VaultName};
 use broker_core::network::Network;
 use broker_core::permission::{Permission, PermissionSet, Role};
 use broker_core::rate::Rate;
 use broker_core::refusal::Refusal;
+use broker_core::turn::Turn;
 use broker_core::usage::Used;
 use broker_core::vault::{Pin, Vault, VaultState};
 use broker_core::verb::Operation;
+use rustls_pki_types::UnixTime;
 
 use super::wire::{self, Ask, Reply};
 use crate::hex;
+use crate::sighting::Proofs;
 use crate::task::ClockGuard;
 
 /// What administrative requests act on.
 pub struct Desk {
     pub broker: Arc<Broker>,
     pub guard: Arc<ClockGuard>,
-    /// The names of the client CAs.
-    pub client_cas: Vec<String>,
+    pub proofs: Proofs,
 }
 
 impl Desk {
@@ -48,6 +52,13 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             let suspended = broker.accept_clock(asker, |now_s| desk.guard.accept(now_s)).await?;
             Ok(Reply::Clock { was_suspended: suspended })
         }
+        Ask::ApproveElevation { id } => {
+            Ok(Reply::Grants(vec![grant_out(&broker.approve_elevation(asker, Scope::Broker, grant_id(&id)?).await?)]))
+        }
+        Ask::AssignIdentity { name, principal } => {
+            let principal = Principal::parse(&principal).map_err(bad_name)?;
+            Ok(Reply::Identities(vec![identity_out(&*broker.assign_identity(asker, anchor(&name)?, principal).await?)]))
+        }
         Ask::CreateGrant { principal, role, permissions, scope, not_before, not_after, justification } => {
             let grant = NewGrant {
                 id: None,
@@ -58,13 +69,30 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
                 not_after_s: not_after,
                 justification,
             };
-            Ok(Reply::Grants(vec![grant_out(&broker.create_grant(asker, grant).await?)]))
+            Ok(match broker.ask_for_grant(asker, grant).await? {
+                Given::Elevation(elevation) => Reply::Elevations(vec![elevation_out(&elevation)]),
+                Given::Grant(grant) => Reply::Grants(vec![grant_out(&grant)]),
+            })
+        }
+        Ask::CreateIdentity { name, resource } => {
+            let resource = resource.as_deref().map(Resource::parse).transpose().map_err(bad)?;
+            Ok(Reply::Identities(vec![identity_out(&*broker.create_identity(asker, anchor(&name)?, resource).await?)]))
         }
         Ask::CreatePin { name, sha256 } => {
             let sha256 = crate::config::digest(&sha256).map_err(|error| bad(error.to_string()))?;
             Ok(Reply::Pins(vec![pin_out(&broker.create_pin(asker, anchor(&name)?, sha256).await?)]))
         }
-        Ask::CreateVault { name, backend, hsm_backend, soft_delete_days, purge_protection, networks, tags, rate } => {
+        Ask::CreateVault {
+            name,
+            backend,
+            hsm_backend,
+            soft_delete_days,
+            purge_protection,
+            elevation_approval,
+            networks,
+            tags,
+            rate,
+        } => {
             let vault = NewVault {
                 name: VaultName::parse(&name).map_err(bad_name)?,
                 backend: BackendName::parse(&backend).map_err(bad_name)?,
@@ -74,19 +102,33 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
                 networks: networks_of(&networks)?,
                 tags,
                 rate: rate.map(rate_of),
+                elevation_approval,
             };
             Ok(Reply::Vaults(vec![vault_out(&*broker.create_vault(asker, vault).await?)]))
+        }
+        Ask::DeleteIdentity { name } => broker.delete_identity(asker, anchor(&name)?).await.map(|()| Reply::Done {}),
+        Ask::DenyElevation { id } => {
+            broker.deny_elevation(asker, Scope::Broker, grant_id(&id)?).await.map(|()| Reply::Done {})
         }
         Ask::Examine { principal, vault, key } => {
             let principal = Principal::parse(&principal).map_err(bad_name)?;
             let key = KeyName::parse_any_case(&key).map_err(bad_name)?;
             let vault = VaultName::parse(&vault).map_err(bad_name)?;
-            let findings = broker.examine(asker, principal, (vault, key), &desk.client_cas).await?;
+            let proofs = |bearer: &Principal, turn: &Turn| desk.proofs.findings(bearer, turn, UnixTime::now());
+            let findings = broker.examine(asker, principal, (vault, key), &proofs).await?;
             Ok(Reply::Findings(findings.into_iter().map(finding_out).collect()))
+        }
+        Ask::ListElevations { scope } => {
+            let elevations = broker.list_elevations(asker, scope_of(&scope)?).await?;
+            Ok(Reply::Elevations(elevations.iter().map(|one| elevation_out(one)).collect()))
         }
         Ask::ListGrants { scope } => {
             let grants = broker.list_grants(asker, scope_of(&scope)?).await?;
             Ok(Reply::Grants(grants.iter().map(|grant| grant_out(grant)).collect()))
+        }
+        Ask::ListIdentities {} => {
+            let identities = broker.list_identities(asker).await?;
+            Ok(Reply::Identities(identities.iter().map(|one| identity_out(one)).collect()))
         }
         Ask::ListPins {} => Ok(Reply::Pins(broker.list_pins(asker).await?.iter().map(pin_out).collect())),
         Ask::ListVaults {} => {
@@ -113,14 +155,19 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             Ok(Reply::Vaults(vec![vault_out(&*broker.recover_vault(asker, vault(&name)?).await?)]))
         }
         Ask::RemoveGrant { id } => {
-            let id = GrantId::parse(&id).ok_or_else(|| bad(format!("{id:?} is not a grant's id")))?;
-            broker.remove_grant(asker, Scope::Broker, id).await.map(|_| Reply::Done {})
+            broker.remove_grant(asker, Scope::Broker, grant_id(&id)?).await.map(|_| Reply::Done {})
         }
         Ask::RemovePin { name } => broker.remove_pin(asker, anchor(&name)?).await.map(|()| Reply::Done {}),
-        Ask::UpdateVault { name, hsm_backend, purge_protection, networks, tags, rate, no_rate } => {
+        Ask::UnassignIdentity { name, principal } => {
+            let principal = Principal::parse(&principal).map_err(bad_name)?;
+            let identity = broker.unassign_identity(asker, anchor(&name)?, principal).await?;
+            Ok(Reply::Identities(vec![identity_out(&identity)]))
+        }
+        Ask::UpdateVault { name, hsm_backend, purge_protection, elevation_approval, networks, tags, rate, no_rate } => {
             let patch = VaultPatch {
                 hsm_backend: hsm_backend.as_deref().map(BackendName::parse).transpose().map_err(bad_name)?,
                 purge_protection,
+                elevation_approval,
                 networks: networks.as_deref().map(networks_of).transpose()?,
                 tags,
                 rate: if no_rate { Some(None) } else { rate.map(|rate| Some(rate_of(rate))) },
@@ -152,6 +199,10 @@ fn networks_of(texts: &[String]) -> Result<Vec<Network>, Refusal> {
 
 const fn rate_of(rate: wire::Rate) -> Rate {
     Rate { operations_per_10s: rate.operations_per_10s, operations_burst: rate.operations_burst }
+}
+
+fn grant_id(text: &str) -> Result<GrantId, Refusal> {
+    GrantId::parse(text).ok_or_else(|| bad(format!("{text:?} is not a grant's id")))
 }
 
 fn scope_of(text: &str) -> Result<Scope, Refusal> {
@@ -193,7 +244,24 @@ fn grant_out(grant: &Grant) -> wire::Grant {
         not_after: grant.not_after_s,
         justification: grant.justification.clone(),
         granted_by: grant.granted_by.to_string(),
+        approved_by: grant.approved_by.as_ref().map(ToString::to_string),
         created: grant.created_s,
+        waits_until: None,
+    }
+}
+
+fn elevation_out(elevation: &Elevation) -> wire::Grant {
+    wire::Grant { waits_until: Some(elevation.waits_until_s()), ..grant_out(&elevation.grant) }
+}
+
+fn identity_out(identity: &Identity) -> wire::Identity {
+    wire::Identity {
+        name: identity.name.to_string(),
+        principal: identity.principal().to_string(),
+        resource: identity.resource.as_ref().map(ToString::to_string),
+        assigned: identity.assigned.iter().map(ToString::to_string).collect(),
+        created_by: identity.created_by.to_string(),
+        created: identity.created_s,
     }
 }
 
@@ -245,6 +313,7 @@ fn vault_out(vault: &Vault) -> wire::Vault {
         state: state.to_owned(),
         deleted: deletion.map(|(deleted_s, _)| deleted_s),
         purge: deletion.map(|(_, purge_s)| purge_s),
+        elevation_approval: vault.elevation_approval,
         created: vault.created_s,
     }
 }

@@ -11,6 +11,13 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 #[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Ask {
     AcceptClock {},
+    ApproveElevation {
+        id: String,
+    },
+    AssignIdentity {
+        name: String,
+        principal: String,
+    },
     CreateGrant {
         principal: String,
         #[serde(default)]
@@ -24,6 +31,11 @@ pub enum Ask {
         not_after: Option<i64>,
         #[serde(default)]
         justification: String,
+    },
+    CreateIdentity {
+        name: String,
+        #[serde(default)]
+        resource: Option<String>,
     },
     CreatePin {
         name: String,
@@ -44,6 +56,14 @@ pub enum Ask {
         tags: BTreeMap<String, String>,
         #[serde(default)]
         rate: Option<Rate>,
+        #[serde(default)]
+        elevation_approval: bool,
+    },
+    DeleteIdentity {
+        name: String,
+    },
+    DenyElevation {
+        id: String,
     },
     DeleteVault {
         name: String,
@@ -53,9 +73,13 @@ pub enum Ask {
         vault: String,
         key: String,
     },
+    ListElevations {
+        scope: String,
+    },
     ListGrants {
         scope: String,
     },
+    ListIdentities {},
     ListPins {},
     ListVaults {},
     LockKey {
@@ -85,6 +109,10 @@ pub enum Ask {
     RemovePin {
         name: String,
     },
+    UnassignIdentity {
+        name: String,
+        principal: String,
+    },
     UpdateVault {
         name: String,
         #[serde(default)]
@@ -100,6 +128,8 @@ pub enum Ask {
         /// The broker's own rate again.
         #[serde(default)]
         no_rate: bool,
+        #[serde(default)]
+        elevation_approval: Option<bool>,
     },
 }
 
@@ -111,8 +141,11 @@ pub enum Reply {
         was_suspended: bool,
     },
     Done {},
+    /// Grants that wait for approval.
+    Elevations(Vec<Grant>),
     Findings(Vec<Finding>),
     Grants(Vec<Grant>),
+    Identities(Vec<Identity>),
     Pins(Vec<Pin>),
     Refused {
         reason: String,
@@ -142,6 +175,23 @@ pub struct Grant {
     pub not_after: Option<i64>,
     pub justification: String,
     pub granted_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    pub created: i64,
+    /// Of one that waits for approval: the last second at which it can be given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identity {
+    pub name: String,
+    pub principal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    pub assigned: Vec<String>,
+    pub created_by: String,
     pub created: i64,
 }
 
@@ -174,6 +224,7 @@ pub struct Vault {
     pub deleted: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purge: Option<i64>,
+    pub elevation_approval: bool,
     pub created: i64,
 }
 

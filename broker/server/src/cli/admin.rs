@@ -22,7 +22,7 @@ pub struct Reach {
 
 #[derive(Args)]
 pub struct GrantCommand {
-    /// Who is to get the right: ca-name/type:value, pin/name or local/uid:N
+    /// Who is to get the right: ca-name/type:value, pin/name, identity/name or local/uid:N
     #[arg(long)]
     principal: String,
     /// A built-in role, such as "Key Vault Crypto User" or crypto-user
@@ -58,7 +58,15 @@ impl GrantCommand {
             not_after: self.not_after,
             justification: self.justification,
         };
-        show_grants(&self.reach, &ask)
+        match client::ask(&self.reach.socket, &ask)? {
+            Reply::Elevations(waiting) if !self.reach.json => {
+                print_grants(&waiting)?;
+                say::line("it waits for another administrator: keybroker grants approve ID")
+            }
+            Reply::Elevations(grants) | Reply::Grants(grants) if self.reach.json => say::json(&grants),
+            Reply::Grants(grants) => print_grants(&grants),
+            _ => bail!(UNEXPECTED),
+        }
     }
 }
 
@@ -81,7 +89,17 @@ impl Revoke {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Grants {
+    #[command(subcommand)]
+    action: Option<GrantsAction>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// What to show, and how.
+#[derive(Args)]
+struct Shown {
     /// / for the whole broker, /vault or /vault/key
     #[arg(long, default_value = "/")]
     scope: String,
@@ -89,9 +107,41 @@ pub struct Grants {
     reach: Reach,
 }
 
+#[derive(Subcommand)]
+enum GrantsAction {
+    /// Show the grants that wait for a second administrator's approval
+    Pending {
+        #[command(flatten)]
+        shown: Shown,
+    },
+    /// Put a grant in force that waits; not by who asked for it, nor by who gets it
+    Approve {
+        /// Its id, as `grants pending` shows it
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// End a grant that waits
+    Deny {
+        /// Its id, as `grants pending` shows it
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
 impl Grants {
     pub fn run(self) -> Result<()> {
-        show_grants(&self.reach, &Ask::ListGrants { scope: self.scope })
+        match self.action {
+            None => show_grants(&self.shown.reach, &Ask::ListGrants { scope: self.shown.scope }),
+            Some(GrantsAction::Pending { shown }) => {
+                show_grants(&shown.reach, &Ask::ListElevations { scope: shown.scope })
+            }
+            Some(GrantsAction::Approve { id, reach }) => show_grants(&reach, &Ask::ApproveElevation { id }),
+            Some(GrantsAction::Deny { id, reach }) => {
+                done(&reach, &Ask::DenyElevation { id }, "denied; it was never in force")
+            }
+        }
     }
 }
 
@@ -263,10 +313,13 @@ pub fn done(reach: &Reach, ask: &Ask, words: &str) -> Result<()> {
 }
 
 fn show_grants(reach: &Reach, ask: &Ask) -> Result<()> {
-    let Reply::Grants(grants) = client::ask(&reach.socket, ask)? else { bail!(UNEXPECTED) };
-    if reach.json {
-        return say::json(&grants);
-    }
+    let (Reply::Grants(grants) | Reply::Elevations(grants)) = client::ask(&reach.socket, ask)? else {
+        bail!(UNEXPECTED)
+    };
+    if reach.json { say::json(&grants) } else { print_grants(&grants) }
+}
+
+fn print_grants(grants: &[Grant]) -> Result<()> {
     let row = |grant: &Grant| {
         let time = |second: Option<i64>| second.map_or_else(|| "-".to_owned(), |second| second.to_string());
         vec![

@@ -139,6 +139,7 @@ fn first_grant(principal: Principal, granted_by: Principal, now_s: i64) -> Resul
         not_after_s: None,
         justification: "made by keybroker init".to_owned(),
         granted_by,
+        approved_by: None,
         created_s: now_s,
     })
 }

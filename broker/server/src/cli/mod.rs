@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod dev_pki;
 mod hsm_test;
+mod identity;
 mod init;
 mod say;
 mod sidecar;
@@ -45,7 +46,7 @@ enum Command {
     Grant(admin::GrantCommand),
     /// Take a grant back, through the running broker
     Revoke(admin::Revoke),
-    /// Show the grants at a scope and below it
+    /// Show the grants at a scope and below it; approve or deny those that wait for it
     Grants(admin::Grants),
     /// Make, change, show, lock, delete, recover and purge vaults, through the running broker
     Vault(vault::VaultCommand),
@@ -53,6 +54,8 @@ enum Command {
     Usage(usage::Usage),
     /// Trust single client certificates by their SHA-256, through the running broker
     Pin(admin::PinCommand),
+    /// Make, assign, show and end identities, which rights are given to before anyone can act as them
+    Identity(identity::IdentityCommand),
     /// Set and lift delete locks of keys, through the running broker
     Key(admin::KeyCommand),
     /// Say that the clock is right after it jumped, through the running broker
@@ -118,6 +121,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Vault(vault) => vault.run(),
         Command::Usage(usage) => usage.run(),
         Command::Pin(pin) => pin.run(),
+        Command::Identity(identity) => identity.run(),
         Command::Key(key) => key.run(),
         Command::Clock(clock) => clock.run(),
         Command::Doctor(doctor) => doctor.run(),

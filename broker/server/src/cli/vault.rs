@@ -34,6 +34,9 @@ enum VaultAction {
         /// Purge nothing before its time; cannot be taken back
         #[arg(long)]
         purge_protection: bool,
+        /// Leave each grant that touches it waiting for a second administrator; cannot be taken back
+        #[arg(long)]
+        elevation_approval: bool,
         #[command(flatten)]
         settings: Settings,
         #[command(flatten)]
@@ -62,6 +65,9 @@ enum VaultAction {
         /// Purge nothing before its time; cannot be taken back
         #[arg(long)]
         purge_protection: bool,
+        /// Leave each grant that touches it waiting for a second administrator; cannot be taken back
+        #[arg(long)]
+        elevation_approval: bool,
         #[command(flatten)]
         settings: Settings,
         /// Take requests from every network again
@@ -122,7 +128,16 @@ impl Settings {
 impl VaultCommand {
     pub fn run(self) -> Result<()> {
         match self.action {
-            VaultAction::Create { name, backend, hsm_backend, soft_delete_days, purge_protection, settings, reach } => {
+            VaultAction::Create {
+                name,
+                backend,
+                hsm_backend,
+                soft_delete_days,
+                purge_protection,
+                elevation_approval,
+                settings,
+                reach,
+            } => {
                 let (tags, rate, networks) = (settings.tags()?, settings.rate(), settings.network);
                 let ask = Ask::CreateVault {
                     name,
@@ -130,6 +145,7 @@ impl VaultCommand {
                     hsm_backend,
                     soft_delete_days,
                     purge_protection,
+                    elevation_approval,
                     networks,
                     tags,
                     rate,
@@ -148,6 +164,7 @@ impl VaultCommand {
                 name,
                 hsm_backend,
                 purge_protection,
+                elevation_approval,
                 settings,
                 any_network,
                 no_tags,
@@ -160,6 +177,7 @@ impl VaultCommand {
                     name,
                     hsm_backend,
                     purge_protection: purge_protection.then_some(true),
+                    elevation_approval: elevation_approval.then_some(true),
                     networks,
                     tags: (no_tags || !tags.is_empty()).then_some(tags),
                     rate,
@@ -185,6 +203,7 @@ fn show(reach: &Reach, ask: &Ask) -> Result<()> {
             vault.hsm_backend.clone().unwrap_or_else(|| "-".to_owned()),
             format!("{} days", vault.soft_delete_days),
             on(vault.purge_protection),
+            on(vault.elevation_approval),
             on(vault.delete_lock),
             if vault.networks.is_empty() { "any".to_owned() } else { vault.networks.join(",") },
             vault.rate.map_or_else(
@@ -202,6 +221,7 @@ fn show(reach: &Reach, ask: &Ask) -> Result<()> {
         "HSM BACKEND",
         "SOFT DELETE",
         "PURGE PROTECTION",
+        "ELEVATION APPROVAL",
         "DELETE LOCK",
         "NETWORKS",
         "RATE",

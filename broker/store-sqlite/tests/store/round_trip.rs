@@ -52,6 +52,8 @@ async fn every_kind_of_record_comes_back_as_it_was_also_after_reopening() {
         assert_eq!(standing.vaults, vaults);
         assert_eq!(standing.settings, [("a".to_owned(), b"2".to_vec()), ("b".to_owned(), vec![0; 65_536])]);
         let counts = Counts {
+            elevations: 0,
+            identities: 0,
             deleted_keys: 1,
             destroyed_objects: 0,
             grants: grants.len() as u64,

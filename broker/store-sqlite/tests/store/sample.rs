@@ -143,6 +143,7 @@ pub fn grant(id: u8) -> Grant {
         not_after_s: Some(99),
         justification: "readable justification, in any script: Größe".to_owned(),
         granted_by: principal("local/uid:0"),
+        approved_by: None,
         created_s: 3,
     }
 }
@@ -168,6 +169,7 @@ pub fn vault(name: &str) -> Vault {
         delete_lock: true,
         rate: Some(Rate { operations_per_10s: 20, operations_burst: 5 }),
         state: VaultState::Live,
+        elevation_approval: false,
         created_s: 5,
     }
 }
