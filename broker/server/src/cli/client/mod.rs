@@ -1,6 +1,7 @@
 //! client: for people and scripts, the Key Vault API over mutual TLS, as any other client uses it.
 
 mod document;
+mod elevation;
 mod key;
 mod luks;
 mod material;
@@ -22,12 +23,18 @@ pub struct ClientCommand {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Put a grant of the vault in force that waits for a second administrator
+    Approve(elevation::Decision),
     /// Draw a fresh data key here and wrap it
     DataKey(key::DataKey),
+    /// End a grant of the vault that waits for a second administrator
+    Deny(elevation::Decision),
     /// Show a key
     Get(key::Get),
     /// Open LUKS2 volumes with keys that the broker unwraps
     Luks(luks::LuksCommand),
+    /// Show the grants of the vault that wait for a second administrator
+    Pending(elevation::Pending),
     /// Move a JSON-lines file of wrapped values to the newest version of their keys
     Rewrap(rewrap::Rewrap),
     /// Make a new version of a key
@@ -43,9 +50,12 @@ impl ClientCommand {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self.action {
+                Action::Approve(command) => command.approve().await,
                 Action::DataKey(command) => command.run().await,
+                Action::Deny(command) => command.deny().await,
                 Action::Get(command) => command.run().await,
                 Action::Luks(command) => command.run().await,
+                Action::Pending(command) => command.run().await,
                 Action::Rewrap(command) => command.run().await,
                 Action::Rotate(command) => command.run().await,
                 Action::Unwrap(command) => command.run().await,

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+use broker_core::grant::GrantId;
 use broker_core::secret::Secret;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -80,6 +81,9 @@ pub struct Opened {
     pub secret: Secret,
 }
 
+/// Where they are that wait for approval; a path of our own.
+const ELEVATIONS: &str = "/providers/keybroker/elevations";
+
 /// A vault and the connections to it.
 pub struct Vault {
     pub origin: Origin,
@@ -101,6 +105,16 @@ impl Vault {
     /// `GET /keys/NAME[/VERSION]`: the key bundle.
     pub async fn get_key(&self, key: &KeyRef) -> Result<Value, Unserved> {
         parsed(&self.ask(Method::GET, &path(key, ""), Bytes::new()).await?)
+    }
+
+    /// The grants of the vault that wait for a second administrator.
+    pub async fn elevations(&self) -> Result<Value, Unserved> {
+        parsed(&self.ask(Method::GET, ELEVATIONS, Bytes::new()).await?)
+    }
+
+    /// Decides over one of them: `approve` or `deny`.
+    pub async fn decide(&self, id: GrantId, word: &str) -> Result<(), Unserved> {
+        self.ask(Method::POST, &format!("{ELEVATIONS}/{id}/{word}"), Bytes::new()).await.map(drop)
     }
 
     /// `POST /keys/NAME/rotate`: the new version's bundle.
