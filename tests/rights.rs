@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use keybroker_tests::{
-    ADMIN, Asks as _, Authority, Broker, ClientCa, Leaf, Setup, days_from_now, eventually, now_s, seconds_from_now,
+    ADMIN, Asks as _, Authority, Broker, ClientCa, Leaf, Setup, WAIT_MAX, days_from_now, eventually, now_s, run,
+    seconds_from_now,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +75,31 @@ fn an_elevation_waits_until_a_second_administrator_approves_it() {
     let audit = broker.audit();
     let approvals: Vec<_> = lines(&audit, "approve-elevation");
     assert!(approvals.contains(&("intent", ADMIN)) && approvals.contains(&("outcome", ADMIN)), "{approvals:?}");
+}
+
+/// An administrator with a certificate needs no place at the socket.
+#[test]
+fn a_second_administrator_decides_by_the_command_with_a_certificate() {
+    let broker = strict();
+    for name in ["admin", "jo"] {
+        broker.identity(name).write(&broker.pki(), name);
+    }
+    let client = |name: &str, words: &[&str]| {
+        let (pki, mut command) = (broker.pki(), broker.command(&[&["client"], words].concat()));
+        command.env("KEYBROKER_URL", broker.vault_url("vault1"));
+        command.env("KEYBROKER_CONNECT", broker.keyvault().to_string()).env("KEYBROKER_CA", pki.join("ca.pem"));
+        command.env("KEYBROKER_CERT", pki.join(format!("{name}.pem")));
+        command.env("KEYBROKER_KEY", pki.join(format!("{name}.key")));
+        run(&mut command, WAIT_MAX)
+    };
+    let [id, other] = [(); 2].map(|()| asked(&broker, "jo")["id"].as_str().unwrap().to_owned());
+    let shown = String::from_utf8(client("admin", &["pending"]).stdout).unwrap();
+    assert!(shown.contains("incident 7") && shown.contains("permissions-wrapKey"), "{shown}");
+    // Who is to get it has no say in it.
+    assert!(!client("jo", &["approve", &id]).status.success() && !wraps(&broker, "jo"));
+    assert!(client("admin", &["approve", &id]).status.success() && wraps(&broker, "jo"));
+    assert!(client("admin", &["deny", &other]).status.success());
+    assert_eq!(broker.ask(&["grants", "pending"]), json!([]));
 }
 
 #[test]

@@ -205,9 +205,9 @@ pub static ROUTES: &[Route] = routes! {
 /// What a request asks for, names parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    OnKey(KeyAction, KeyName, Option<KeyVersion>),
-    OnRights(RightsAction, Place, Option<String>),
-    OnVault(VaultAction),
+    Key(KeyAction, KeyName, Option<KeyVersion>),
+    Rights(RightsAction, Place, Option<String>),
+    Vault(VaultAction),
 }
 
 /// Where rights are asked for; the first two are the same vault, in two spellings.
@@ -221,9 +221,9 @@ pub(crate) enum Place {
 impl Target {
     pub const fn operation(&self) -> Operation {
         match self {
-            Self::OnKey(action, ..) => action.operation(),
-            Self::OnRights(action, ..) => action.operation(),
-            Self::OnVault(action) => action.operation(),
+            Self::Key(action, ..) => action.operation(),
+            Self::Rights(action, ..) => action.operation(),
+            Self::Vault(action) => action.operation(),
         }
     }
 }
@@ -247,13 +247,13 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Target, Problem> {
         let key = captured.key.map(KeyName::parse_any_case).transpose();
         let key = key.map_err(|error| Refusal::BadRequest { problem: error.to_string() })?;
         return match (route.action, key) {
-            (Action::OnVault(action), _) => Ok(Target::OnVault(action)),
+            (Action::OnVault(action), _) => Ok(Target::Vault(action)),
             (Action::OnKey(_), None) => Err(Problem::RouteUnknown),
-            (Action::OnKey(action), Some(key)) => Ok(Target::OnKey(action, key, captured.version)),
+            (Action::OnKey(action), Some(key)) => Ok(Target::Key(action, key, captured.version)),
             (Action::OnRights(action), key) => {
                 let vault = if route.pattern.starts_with("/keys/") { Place::Keys } else { Place::Vault };
                 let place = key.map_or(vault, Place::Key);
-                Ok(Target::OnRights(action, place, captured.id.map(str::to_owned)))
+                Ok(Target::Rights(action, place, captured.id.map(str::to_owned)))
             }
         };
     }
@@ -363,7 +363,7 @@ mod tests {
             (&format!("/keys/k/{}/wrapkey", V.to_uppercase()), Some(version)),
         ];
         for (path, version) in rows {
-            let wanted = Target::OnKey(KeyAction::WrapKey, key.clone(), version);
+            let wanted = Target::Key(KeyAction::WrapKey, key.clone(), version);
             assert_eq!(find(&Method::POST, path).unwrap(), wanted, "{path}");
         }
     }

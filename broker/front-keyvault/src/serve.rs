@@ -45,9 +45,9 @@ pub(crate) async fn serve(broker: &Broker, asker: &Asker, call: Call) -> Result<
     let Call { vault, host, target, query, reader, body } = call;
     let context = Context { broker, asker, host, query, reader };
     match target {
-        Target::OnKey(action, key, version) => context.serve_key(action, Named { vault, key, version }, body).await,
-        Target::OnRights(action, place, name) => context.serve_rights(action, (vault, place, name), &body).await,
-        Target::OnVault(action) => context.serve_vault(action, vault, body).await,
+        Target::Key(action, key, version) => context.serve_key(action, Named { vault, key, version }, body).await,
+        Target::Rights(action, place, name) => context.serve_rights(action, (vault, place, name), &body).await,
+        Target::Vault(action) => context.serve_vault(action, vault, body).await,
     }
 }
 
