@@ -2,13 +2,38 @@
 
 install_python_clients() {
     local pins=tests/clients/python/requirements.txt
-    up_to_date "$CACHE/python" "$pins" && return
+    up_to_date "$CACHE/python" "$pins" && [ -d "$CACHE/python/samples" ] && return
     step "python: installing $(grep -c == $pins) pinned packages into $CACHE/python"
     rm -rf "$CACHE/python"
     python3 -m venv "$CACHE/python"
     "$CACHE/python/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$pins"
     "$CACHE/python/bin/pip" check --quiet --disable-pip-version-check
+    fetch_python_samples "$(sed -n 's/ *#.*//; /^azure-keyvault-keys==/p' "$pins")"
     mark "$CACHE/python" "$pins"
+}
+
+# fetch_python_samples PACKAGE==VERSION: the samples that its authors ship in its source archive, and its README.
+fetch_python_samples() {
+    local archive
+    archive=$(mktemp -d)
+    "$CACHE/python/bin/pip" download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+        --dest "$archive" "$1"
+    mkdir -p "$archive/samples"
+    tar -xzf "$archive"/*.tar.gz -C "$archive/samples" --strip-components=1 --wildcards '*/samples/*.py' '*/README.md'
+    mv "$archive/samples" "$CACHE/python/samples"
+    rm -rf "$archive"
+}
+
+# OpenAPI-driven fuzzing, apart from the clients: what it stands on would meet theirs.
+install_schemathesis() {
+    local pins=tests/clients/schemathesis/requirements.txt
+    up_to_date "$CACHE/schemathesis" "$pins" && return
+    step "schemathesis: installing $(grep -c == $pins) pinned packages into $CACHE/schemathesis"
+    rm -rf "$CACHE/schemathesis"
+    python3 -m venv "$CACHE/schemathesis"
+    "$CACHE/schemathesis/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$pins"
+    "$CACHE/schemathesis/bin/pip" check --quiet --disable-pip-version-check
+    mark "$CACHE/schemathesis" "$pins"
 }
 
 install_js_clients() {

@@ -4,3 +4,5 @@
 mod claims;
 mod host;
 mod programs;
+mod proxy;
+mod samples;

@@ -1,54 +1,18 @@
 //! sops and OpenBao, unmodified: neither can show a client certificate.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keybroker_tests::{Asks as _, Broker, SUFFIX, eventually, finished, python, run};
+use keybroker_tests::{Asks as _, Broker, eventually, finished, python, run};
 use serde_json::Value;
 
 use crate::host::{SECRET, Sidecar, broker, text};
+use crate::proxy::forward_proxy;
 
 /// How long other people's programs may take on a busy machine.
 const PROGRAM_MAX: Duration = Duration::from_secs(120);
-
-/// A forward proxy for programs whose resolver does not know our vaults: every name under the suffix is this machine, and
-/// nothing else is anywhere. It ends with the test's process.
-fn forward_proxy() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            std::thread::spawn(move || forward(stream.unwrap()));
-        }
-    });
-    url
-}
-
-fn forward(mut program: TcpStream) -> Option<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        program.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = text(&head);
-    let (host, port) = head.strip_prefix("CONNECT ")?.split(' ').next()?.rsplit_once(':')?;
-    if !host.ends_with(&format!(".{SUFFIX}")) {
-        return program.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").ok();
-    }
-    let mut server = TcpStream::connect(("127.0.0.1", port.parse().ok()?)).ok()?;
-    program.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
-    let (mut from, mut to) = (program.try_clone().ok()?, server.try_clone().ok()?);
-    std::thread::spawn(move || {
-        let _ended = std::io::copy(&mut from, &mut to);
-        let _gone = to.shutdown(std::net::Shutdown::Write);
-    });
-    let _ended = std::io::copy(&mut server, &mut program);
-    program.shutdown(std::net::Shutdown::Write).ok()
-}
 
 /// A program that was installed with the Python clients, in an environment of its own.
 fn program(broker: &Broker, proxy: &str, name: &str) -> Command {

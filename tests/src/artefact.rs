@@ -46,6 +46,24 @@ pub fn python() -> PathBuf {
     there(from_environment("KEYBROKER_PYTHON", "python/bin/python"), "./dev setup")
 }
 
+/// What the authors of `azure-keyvault-keys` ship with its source: `samples/` and `README.md`, untouched.
+///
+/// # Panics
+/// It is not there.
+pub fn python_samples() -> PathBuf {
+    let environment = python().parent().and_then(Path::parent).map(Path::to_owned).expect("bin/python in a folder");
+    there(environment.join("samples"), "./dev setup")
+}
+
+/// The command that asks what an OpenAPI description allows and much that it does not: `KEYBROKER_SCHEMATHESIS`, or the
+/// cache's.
+///
+/// # Panics
+/// It is not there.
+pub fn schemathesis() -> PathBuf {
+    there(from_environment("KEYBROKER_SCHEMATHESIS", "schemathesis/bin/schemathesis"), "./dev setup")
+}
+
 /// Node.js: `KEYBROKER_NODE`, or the one in PATH.
 pub fn node() -> PathBuf {
     std::env::var_os("KEYBROKER_NODE").map_or_else(|| "node".into(), PathBuf::from)

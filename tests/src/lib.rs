@@ -12,7 +12,7 @@ mod prometheus;
 mod setup;
 mod wait;
 
-pub use artefact::{deploy_folder, guest, keybroker, node, python, tests_folder};
+pub use artefact::{deploy_folder, guest, keybroker, node, python, python_samples, schemathesis, tests_folder};
 pub use broker::Broker;
 pub use https::{Answer, Client, Connection, Request};
 pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};
