@@ -5,7 +5,7 @@
 # it. The same toolchain gives the same bytes, wherever the clone lies.
 
 WASM_TARGET=wasm32-unknown-unknown
-GUESTS=(software faulty faulty-import faulty-reveal)
+GUESTS=(software derive double transit keyvault faulty faulty-import faulty-reach faulty-reveal)
 RUSTUP_SECONDS_MAX=45
 
 build_guests() {

@@ -13,7 +13,7 @@ use broker_core::permission::Permission;
 use broker_core::verb::Operation;
 use broker_front_keyvault::{Action, KeyAction, ROUTES, RightsAction, Route, VaultAction};
 use keybroker_tests::{
-    AUTHORIZATION, Answer, Asks as _, Broker, Connection, Request, SUFFIX, Setup, WAIT_MAX, keybroker, run,
+    AUTHORIZATION, Answer, Asks as _, Broker, Connection, Request, SUFFIX, Setup, WAIT_MAX, guest, keybroker, run,
 };
 use serde_json::json;
 
@@ -298,7 +298,12 @@ struct Counter {
 
 impl Counter {
     fn open() -> Self {
-        let broker = Setup::new().vault("vault2").start();
+        let derive = "grants = [\"crypto\", \"keyvalue\", \"roots\"]".parse().unwrap();
+        let broker = Setup::new().vault("vault2").backend("derive", guest("derive"), derive).start();
+        let [password, backup] = ["password", "backup"].map(|name| broker.folder().join(name));
+        std::fs::write(&password, "correct horse").unwrap();
+        let made = broker.cli(&["backend", "backup", "derive", "--password-file", password.to_str().unwrap()]);
+        std::fs::write(&backup, made.stdout).unwrap();
         let binary = broker.folder().join("keybroker");
         std::fs::copy(keybroker(), &binary).unwrap();
         let modes = [(broker.folder(), 0o711), (&broker.home(), 0o711), (&binary, 0o755), (&broker.socket(), 0o666)];
@@ -321,6 +326,16 @@ impl Counter {
         run(&mut command, WAIT_MAX)
     }
 
+    fn file(&self, name: &str) -> String {
+        self.broker.folder().join(name).display().to_string()
+    }
+
+    fn of_backend(&self, action: &str, more: &[&str]) -> Vec<String> {
+        let password = self.file("password");
+        let words = ["backend", action, "derive", "--password-file", &password];
+        words.iter().chain(more).map(|word| (*word).to_owned()).collect()
+    }
+
     /// A request for an operation that is an administrator's alone, and the scope it needs its permission on; none where
     /// there is no case. Each call is of things of its own.
     fn request(&mut self, operation: Operation) -> Option<(Vec<String>, String)> {
@@ -338,6 +353,8 @@ impl Counter {
             }
             Operation::LockVault => (words(&["vault", "lock", "vault1"]), "/vault1"),
             Operation::ReadUsage => (words(&["usage"]), "/"),
+            Operation::BackUpBackend => (self.of_backend("backup", &[]), "/"),
+            Operation::RestoreBackend => (self.of_backend("restore", &["--from", &self.file("backup")]), "/"),
             Operation::AcceptClock => (words(&["clock", "accept"]), "/"),
             Operation::AssignIdentity | Operation::DeleteIdentity | Operation::UnassignIdentity => {
                 self.broker.ask(&["identity", "create", &name]);

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::contract::backing_up::{WithBackup, WithBackupPre};
 use crate::contract::{FullBackend, FullBackendPre, types};
 use crate::counters::Held;
 use crate::frame::{Frame, Verb};
@@ -25,6 +26,8 @@ const CROSSING_OUTPUTS_MAX: usize = 4;
 pub struct Guest {
     pub shared: Arc<Shared>,
     ready: FullBackendPre<Room>,
+    /// Where the plugin exports `backup`.
+    ready_to_back_up: Option<WithBackupPre<Room>>,
     turns: Semaphore,
     queued: AtomicUsize,
 }
@@ -40,16 +43,17 @@ pub struct Call<'a> {
 }
 
 /// A fresh instance and its store.
-pub struct Instance {
+pub struct Instance<E = FullBackend> {
     pub store: Store<Room>,
-    pub exports: FullBackend,
+    pub exports: E,
 }
 
 impl Guest {
     /// # Errors
     /// The component lacks an export of the contract, or has one of another type.
-    pub fn new(shared: Arc<Shared>, linked: InstancePre<Room>) -> wasmtime::Result<Self> {
+    pub fn new(shared: Arc<Shared>, linked: InstancePre<Room>, with_backup: bool) -> wasmtime::Result<Self> {
         Ok(Self {
+            ready_to_back_up: if with_backup { Some(WithBackupPre::new(linked.clone())?) } else { None },
             ready: FullBackendPre::new(linked)?,
             turns: Semaphore::new(shared.limits.calls_max as usize),
             queued: AtomicUsize::new(0),
@@ -123,9 +127,31 @@ impl Call<'_> {
 
     /// A fresh instance for this frame.
     pub async fn enter(&self, frame: Frame) -> Result<Instance, Failure> {
-        let Guest { shared, ready, .. } = self.guest;
         let verb = frame.verb;
-        let mut store = Store::new(ready.engine(), Room::new(Arc::clone(shared), frame, self.times, self.depth));
+        let mut store = self.store(frame);
+        let entered = self.guest.ready.instantiate_async(&mut store).await;
+        self.entered(verb, store, entered)
+    }
+
+    /// The same, to back up or restore.
+    ///
+    /// # Errors
+    /// `NotFound` where the plugin exports no `backup`.
+    pub async fn enter_backup(&self, frame: Frame) -> Result<Instance<WithBackup>, Failure> {
+        let Some(ready) = &self.guest.ready_to_back_up else {
+            let plugin = &self.guest.shared.plugin;
+            return Err(Refusal::NotFound { what: format!("a backup of backend {plugin} itself") }.into());
+        };
+        let verb = frame.verb;
+        let mut store = self.store(frame);
+        let entered = ready.instantiate_async(&mut store).await;
+        self.entered(verb, store, entered)
+    }
+
+    fn store(&self, frame: Frame) -> Store<Room> {
+        let Guest { shared, ready, .. } = self.guest;
+        let room = Room::new(Arc::clone(shared), frame, self.times, self.depth);
+        let mut store = Store::new(ready.engine(), room);
         store.limiter(|room| room);
         store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
         store.set_epoch_deadline(1);
@@ -134,14 +160,18 @@ impl Call<'_> {
             // Others first: a guest that computes gets one tick at a time, and none past its deadline.
             Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
         });
-        match ready.instantiate_async(&mut store).await {
+        store
+    }
+
+    fn entered<E>(&self, verb: Verb, store: Store<Room>, entered: wasmtime::Result<E>) -> Result<Instance<E>, Failure> {
+        match entered {
             Ok(exports) => Ok(Instance { store, exports }),
-            Err(error) => Err(ended(shared, verb, ending(&error, store.data()), format!("{error:#}"))),
+            Err(error) => Err(ended(&self.guest.shared, verb, ending(&error, store.data()), format!("{error:#}"))),
         }
     }
 }
 
-impl Instance {
+impl<E> Instance<E> {
     /// What the guest answered, or why it did not.
     pub fn settle<T>(&self, answer: wasmtime::Result<T>) -> Result<T, Failure> {
         let room = self.store.data();

@@ -27,6 +27,19 @@ wasmtime::component::bindgen!({
     },
 });
 
+/// What a backend may export beside `keys`.
+pub mod backing_up {
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.1.0",
+        world: "with-backup",
+        exports: { default: async },
+        with: {
+            "keybroker:backend/crypto": crate::contract::crypto,
+            "keybroker:backend/types": crate::contract::types,
+        },
+    });
+}
+
 pub use exports::keybroker::backend::keys::{Description, Generated};
 pub use keybroker::backend::{
     clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
@@ -34,3 +47,5 @@ pub use keybroker::backend::{
 
 /// What a component must export.
 pub const KEYS: &str = "keybroker:backend/keys@0.1.0";
+/// What it may export.
+pub const BACKUP: &str = "keybroker:backend/backup@0.1.0";

@@ -6,10 +6,12 @@ use broker_core::name::{BackendName, KeyName, KeyVersion, VaultName};
 /// The exported function that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
+    BackUp,
     Describe,
     DestroyKey,
     GenerateKey,
     ImportKey,
+    Restore,
     SelfTest,
     Sign,
     UnwrapKey,
@@ -41,10 +43,12 @@ impl Verb {
     /// The function's name in the contract.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::BackUp => "back-up",
             Self::Describe => "describe",
             Self::DestroyKey => "destroy-key",
             Self::GenerateKey => "generate-key",
             Self::ImportKey => "import-key",
+            Self::Restore => "restore",
             Self::SelfTest => "self-test",
             Self::Sign => "sign",
             Self::UnwrapKey => "unwrap-key",
@@ -55,6 +59,9 @@ impl Verb {
     /// Only what the verb needs works while it runs; the contract says the same at each function.
     pub const fn allows(self, act: Act) -> bool {
         match self {
+            Self::BackUp => {
+                matches!(act, Act::Commit | Act::ExportRoot | Act::GenerateRoot | Act::OpenRoot | Act::SealRoot)
+            }
             Self::Describe => false,
             Self::DestroyKey => matches!(act, Act::Commit | Act::Open),
             Self::GenerateKey => matches!(
@@ -69,6 +76,7 @@ impl Verb {
                     | Act::SealRoot
             ),
             Self::ImportKey => matches!(act, Act::Commit | Act::ImportSecret | Act::Open | Act::Seal),
+            Self::Restore => matches!(act, Act::Commit | Act::ImportRoot | Act::OpenRoot | Act::SealRoot),
             Self::SelfTest => matches!(act, Act::OpenRoot),
             Self::Sign => matches!(act, Act::Commit | Act::Derive | Act::Open | Act::OpenRoot | Act::Sign),
             Self::UnwrapKey => {

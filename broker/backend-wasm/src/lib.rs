@@ -29,3 +29,4 @@ pub use describe::{Described, Lie};
 pub use limits::Limits;
 pub use load::{LoadError, PluginKeys, PluginSpec};
 pub use outside::{Answer, Ask, Delegates, Kept, Network, NoAnswer, Outside, Setting, Shelf, Step};
+pub use room::Lines;

@@ -18,7 +18,7 @@ use crate::call::Guest;
 use crate::capability::{Capability, Grants, Import};
 use crate::compiled_cache::{CompiledCache, CompiledName, hex, read_at_most};
 use crate::contract::{
-    KEYS, clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
+    BACKUP, KEYS, clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
 };
 use crate::counters::Counters;
 use crate::describe::Lie;
@@ -26,7 +26,7 @@ use crate::engine::engine;
 use crate::key_cache::KeyCache;
 use crate::limits::Limits;
 use crate::outside::Outside;
-use crate::room::{Lines, Room, Shared, one_line};
+use crate::room::{LINES_A_SECOND_MAX, Lines, Room, Shared, one_line};
 use crate::state::State;
 use crate::ticker;
 
@@ -132,11 +132,12 @@ pub fn make_guest(
         grants: spec.grants,
         outside: reach.outside,
         state: reach.state,
-        lines: Lines::new(),
+        lines: Lines::of_a_second(LINES_A_SECOND_MAX),
         host: reach.host,
         generating: Arc::new(Semaphore::new(spec.limits.generations_max)),
     };
-    Guest::new(Arc::new(shared), linked).map_err(|error| contract(plugin, &error))
+    let with_backup = component.component_type().get_export(&engine, BACKUP).is_some();
+    Guest::new(Arc::new(shared), linked, with_backup).map_err(|error| contract(plugin, &error))
 }
 
 fn read(spec: &PluginSpec) -> Result<Vec<u8>, LoadError> {

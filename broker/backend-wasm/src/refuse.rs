@@ -46,8 +46,9 @@ pub fn guest_error(plugin: &BackendName, asked: Asked, error: types::Error) -> F
         types::Error::Unsupported => unsupported(plugin, asked.algorithm),
         // The one word for every cryptographic reason belongs to unwrapping; elsewhere it makes no sense.
         types::Error::Unwrappable => match asked.verb {
-            Verb::UnwrapKey => return Refusal::Unwrappable.into(),
-            Verb::Describe
+            Verb::Restore | Verb::UnwrapKey => return Refusal::Unwrappable.into(),
+            Verb::BackUp
+            | Verb::Describe
             | Verb::DestroyKey
             | Verb::GenerateKey
             | Verb::ImportKey

@@ -11,7 +11,7 @@ mod roots;
 mod settings;
 
 pub use delegate::depth;
-pub use log::{Lines, one_line};
+pub use log::{LINES_A_SECOND_MAX, Lines, one_line};
 pub use roots::Root;
 
 use std::sync::Arc;

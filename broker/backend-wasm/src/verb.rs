@@ -1,5 +1,6 @@
 //! What is done for each exported function, one file each.
 
+mod backup;
 mod describe;
 mod destroy_key;
 mod generate_key;
@@ -34,7 +35,7 @@ fn home_of(scope: &Scope, candidate: &Candidate) -> Result<Place, Failure> {
     Ok(Place { vault: candidate.home(&place.vault).clone(), ..place })
 }
 
-impl Instance {
+impl<E> Instance<E> {
     /// Puts a secret in the guest's reach.
     fn lend(&mut self, secret: Secret) -> Result<Resource<Secret>, Failure> {
         let lent = self.store.data_mut().lend(secret);

@@ -16,6 +16,8 @@ word_enum! {
         Ekm = "ekm",
         Keyvault = "keyvault",
         Kmip = "kmip",
+        /// A plugin that uses another key of this broker.
+        Plugin = "plugin",
         /// The broker's own background work.
         System = "system",
     }

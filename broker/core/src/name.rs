@@ -138,12 +138,12 @@ name_type!(
 
 name_type!(
     /// Who asks: `anchor/type:value` for a certificate (`corp/dns:host1.example`), `pin/name` for a pinned one,
-    /// `local/uid:0` for a peer of the Unix socket, `system/task` for the broker's own work, `identity/name` for an identity
-    /// that others act as. At most 320 printable ASCII
-    /// characters without blanks, quotes or backslashes, so a principal stands in any log line as it is.
+    /// `local/uid:0` for a peer of the Unix socket, `plugin/backend` for a plugin that uses other keys of the broker,
+    /// `system/task` for the broker's own work, `identity/name` for an identity that others act as. At most 320 printable
+    /// ASCII characters without blanks, quotes or backslashes, so a principal stands in any log line as it is.
     Principal,
     "principal",
-    "anchor/type:value, pin/name, identity/name, local/uid:N or system/task, at most 320 printable ASCII characters without blanks, quotes or backslashes",
+    "anchor/type:value, pin/name, identity/name, local/uid:N, plugin/backend or system/task, at most 320 printable ASCII characters without blanks, quotes or backslashes",
     |text| {
         let Some((anchor, rest)) = text.split_once('/') else { return false };
         text.len() <= 320
@@ -151,7 +151,7 @@ name_type!(
             && !rest.is_empty()
             && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'\'' | b'`'))
             && match anchor {
-                "identity" | "pin" | "system" => AnchorName::parse(rest).is_ok(),
+                "identity" | "pin" | "plugin" | "system" => AnchorName::parse(rest).is_ok(),
                 "local" => rest.strip_prefix("uid:").is_some_and(|uid| {
                     uid.parse::<u32>().is_ok_and(|n| n.to_string() == uid)
                 }),
@@ -171,7 +171,7 @@ impl Principal {
 }
 
 /// Names a certificate's anchor may not have, because they mean something else in a principal.
-pub const RESERVED_ANCHORS: [&str; 4] = ["identity", "local", "pin", "system"];
+pub const RESERVED_ANCHORS: [&str; 5] = ["identity", "local", "pin", "plugin", "system"];
 
 /// One version of a key: 16 random bytes, written as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

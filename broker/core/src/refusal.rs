@@ -268,7 +268,7 @@ impl fmt::Display for Refusal {
                 write!(f, "backend {backend} broke its limits and the call was ended; the operator's log has the details")
             }
             Self::BackendNotReady { backend } => {
-                write!(f, "backend {backend} must be set up or backed up before it serves")
+                write!(f, "backend {backend} must be set up or backed up before it serves; the operator's log says which (keybroker backend backup)")
             }
             Self::BackendUnavailable { backend } => write!(f, "backend {backend} cannot serve now; try again"),
             Self::BadRequest { problem } | Self::Conflict { problem } => f.write_str(problem),

@@ -136,6 +136,7 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
     }
     let elsewhere = [
         Operation::AcceptClock,
+        Operation::BackUpBackend,
         Operation::CreateKey,
         Operation::CreateVault,
         Operation::DeleteKey,
@@ -147,6 +148,7 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
         Operation::PurgeKey,
         Operation::RecoverKey,
         Operation::ReloadTrust,
+        Operation::RestoreBackend,
         Operation::RestoreKey,
         Operation::UpdateVault,
     ];

@@ -8,17 +8,18 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context as _, Result};
 use broker_audit::FileAudit;
 use broker_backend_pkcs11::Pkcs11Backend;
-use broker_backend_wasm::{Limits, Outside, PluginKeys, PluginSpec, WasmBackend};
+use broker_backend_wasm::{Limits, Network, Outside, PluginKeys, PluginSpec, WasmBackend};
 use broker_core::broker::{Backends, Broker, Parts};
 use broker_core::name::{BackendName, RequestId};
 use broker_core::port::{AuditLog, Backend, Chance, Clock, Store};
 use broker_store_sqlite::SqliteStore;
 
+use crate::cli::upstream;
 use crate::config::{Config, WasmPlugin};
 use crate::crowd::Crowd;
 use crate::layer::{Metered, MeteredAudit};
 use crate::metric::Metrics;
-use crate::plugin::StoreShelf;
+use crate::plugin::{BrokerCell, HostNetwork, KeyDelegates, StoreShelf};
 use crate::reload::Reloader;
 use crate::root;
 use crate::sighting::Sightings;
@@ -54,7 +55,8 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());
     let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
-    let plugins = load_plugins(config, &store, &clock).await?;
+    let cell = BrokerCell::default();
+    let plugins = load_plugins(config, &store, &clock, &cell).await?;
     let audit =
         crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
     let audit = Arc::new(audit);
@@ -85,6 +87,9 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     })
     .await
     .map_err(|failure| anyhow::anyhow!("the store's grants and vaults cannot be read: {failure}"))?;
+    let broker = Arc::new(broker);
+    // Set once, here.
+    let _ = cell.set(Arc::downgrade(&broker));
     check_vaults(&broker)?;
     let pins = broker.ruling().pins.values().cloned().collect();
     let (reloader, trust_changes) = Reloader::start(config, pins, Arc::clone(&metrics))?;
@@ -95,7 +100,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     }));
     Ok(Assembly {
         audit,
-        broker: Arc::new(broker),
+        broker,
         clock,
         crowd: Crowd::new(config.connections_per_principal_max),
         guard,
@@ -124,6 +129,7 @@ async fn load_plugins(
     config: &Config,
     store: &Arc<SqliteStore>,
     clock: &Arc<dyn Clock>,
+    cell: &BrokerCell,
 ) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
     let mut plugins = HashMap::new();
     for plugin in &config.backends {
@@ -131,10 +137,15 @@ async fn load_plugins(
             seal: store.purpose_seal_key(&format!("plugin {} material", plugin.name))?,
             cache_mac: store.purpose_mac_key("compiled plugins")?,
         };
+        let delegates =
+            KeyDelegates { broker: Arc::clone(cell), plugin: plugin.name.clone(), named: plugin.delegates.clone() };
+        let bare = Outside::bare(Arc::clone(clock));
         let outside = Outside {
+            delegates: Arc::new(delegates),
+            network: network_of(plugin)?.unwrap_or_else(|| Arc::clone(&bare.network)),
             settings: plugin.settings.clone(),
             shelf: Arc::new(StoreShelf { store: Arc::clone(store) as Arc<dyn Store>, plugin: plugin.name.clone() }),
-            ..Outside::bare(Arc::clone(clock))
+            ..bare
         };
         let loaded = WasmBackend::load(spec_of(plugin), keys, outside, Some(config.cache_dir.clone())).await?;
         tracing::info!(
@@ -146,6 +157,17 @@ async fn load_plugins(
         plugins.insert(plugin.name.clone(), Arc::new(loaded));
     }
     Ok(plugins)
+}
+
+/// The hosts that the configuration lists; none where it lists none.
+fn network_of(plugin: &WasmPlugin) -> Result<Option<Arc<dyn Network>>> {
+    let Some(http) = &plugin.http else { return Ok(None) };
+    let roots = http.ca.as_deref().map(upstream::certificates).transpose()?.unwrap_or_default();
+    let (hosts, networks) = (http.hosts.clone(), http.networks.clone());
+    let credentials = plugin.credentials.clone();
+    let network = HostNetwork::new(plugin.name.clone(), hosts, networks, roots, credentials, http.limits)
+        .with_context(|| format!("backend {}", plugin.name))?;
+    Ok(Some(Arc::new(network)))
 }
 
 fn spec_of(plugin: &WasmPlugin) -> PluginSpec {

@@ -1,6 +1,7 @@
 //! Other keys of the broker: each step is a request of its own, permitted and written down like any other.
 
 use std::future::Future;
+use std::time::Instant;
 
 use broker_core::name::KeyName;
 use broker_core::refusal::Refusal;
@@ -101,7 +102,7 @@ impl Room {
     /// The refusal for the operator, and its kind for the guest.
     fn told(&self, to: &str, refusal: &Refusal) -> types::Error {
         let error = kind_of(refusal);
-        if error != types::Error::Unwrappable {
+        if error != types::Error::Unwrappable && self.shared.lines.admit(Instant::now()) {
             let (plugin, to) = (&self.shared.plugin, one_line(to));
             tracing::warn!(%plugin, to, refusal = %refusal, "a plugin's delegate refused");
         }

@@ -10,24 +10,28 @@ use super::Room;
 /// Longest line; the rest is cut off.
 const LINE_BYTES_MAX: usize = 512;
 /// Lines of one plugin in any one second, all its calls together.
-const LINES_A_SECOND_MAX: u32 = 200;
+pub const LINES_A_SECOND_MAX: u32 = 200;
 
-/// The lines of the current second.
-pub struct Lines(Mutex<(Instant, u32)>);
+/// So many lines a second and no more: what a guest can cause, it can cause without end.
+pub struct Lines {
+    second: Mutex<(Instant, u32)>,
+    most: u32,
+}
 
 impl Lines {
-    pub fn new() -> Self {
-        Self(Mutex::new((Instant::now(), 0)))
+    #[must_use]
+    pub fn of_a_second(most: u32) -> Self {
+        Self { second: Mutex::new((Instant::now(), 0)), most }
     }
 
     /// Whether there is room for one more.
-    fn admit(&self, now: Instant) -> bool {
-        let (began, lines) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn admit(&self, now: Instant) -> bool {
+        let (began, lines) = &mut *self.second.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_duration_since(*began) >= Duration::from_secs(1) {
             (*began, *lines) = (now, 0);
         }
         *lines = lines.saturating_add(1);
-        *lines <= LINES_A_SECOND_MAX
+        *lines <= self.most
     }
 }
 
@@ -68,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_second_has_so_many_lines_and_the_next_as_many_again() {
-        let (lines, now) = (Lines::new(), Instant::now());
+        let (lines, now) = (Lines::of_a_second(LINES_A_SECOND_MAX), Instant::now());
         assert!((0..LINES_A_SECOND_MAX).all(|_| lines.admit(now)));
         assert!(!lines.admit(now) && !lines.admit(now + Duration::from_millis(900)));
         assert!(lines.admit(now + Duration::from_millis(1_900)));

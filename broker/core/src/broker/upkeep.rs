@@ -1,4 +1,5 @@
-//! upkeep: what the broker does to itself, written down like any change: backends loaded, certificates read again.
+//! upkeep: what is done to the broker itself, written down like any change: backends loaded, backed up and restored,
+//! certificates read again.
 
 use super::Broker;
 use crate::entry::Asker;
@@ -7,6 +8,32 @@ use crate::refusal::{Failure, Refusal};
 use crate::verb::{self, Verb};
 
 impl Broker {
+    /// Takes a backend's root out of the broker, under a password: `act` is carried out between its intent and its outcome.
+    ///
+    /// # Errors
+    /// As [`Broker::load_backend`].
+    pub async fn back_up_backend<T: Send>(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<T, String>> + Send,
+    ) -> Result<T, Refusal> {
+        self.upkeep::<verb::BackUpBackend, T>(asker, detail, act).await
+    }
+
+    /// Brings a backend's root back.
+    ///
+    /// # Errors
+    /// As [`Broker::load_backend`].
+    pub async fn restore_backend<T: Send>(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<T, String>> + Send,
+    ) -> Result<T, Refusal> {
+        self.upkeep::<verb::RestoreBackend, T>(asker, detail, act).await
+    }
+
     /// Loads a backend: `act` is carried out between its intent and its outcome.
     ///
     /// # Errors

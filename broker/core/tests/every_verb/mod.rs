@@ -24,11 +24,12 @@ use broker_testkit::{Bench, SECOND, anchor_name, backend_name, key_name, princip
 pub use objects::Objects;
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 79] = [
+pub const EXPECTED: [(Operation, Permission, bool); 81] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::ActivateObject, Permission::Update, true),
     (Operation::ApproveElevation, Permission::GrantWrite, true),
     (Operation::AssignIdentity, Permission::GrantWrite, true),
+    (Operation::BackUpBackend, Permission::VaultManage, true),
     (Operation::BackupKey, Permission::Backup, false),
     (Operation::CreateGrant, Permission::GrantWrite, true),
     (Operation::CreateIdentity, Permission::VaultManage, true),
@@ -85,6 +86,7 @@ pub const EXPECTED: [(Operation, Permission, bool); 79] = [
     (Operation::ReloadTrust, Permission::VaultManage, true),
     (Operation::RemoveGrant, Permission::GrantWrite, true),
     (Operation::RemovePin, Permission::VaultManage, true),
+    (Operation::RestoreBackend, Permission::VaultManage, true),
     (Operation::RestoreKey, Permission::Restore, true),
     (Operation::RevealObject, Permission::ObjectReveal, false),
     (Operation::RevokeObject, Permission::Update, true),
@@ -260,6 +262,8 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         }
         Operation::ListDeletedKeys => broker.list_deleted_keys(asker, vault, None, 25).await.map(drop),
         Operation::LockKey => broker.lock_key(asker, vault, key, true).await,
+        Operation::BackUpBackend => broker.back_up_backend(asker, "backend b".to_owned(), act).await,
+        Operation::RestoreBackend => broker.restore_backend(asker, "backend b".to_owned(), act).await,
         Operation::LoadBackend => broker.load_backend(asker, "backend b".to_owned(), act).await,
         Operation::ReloadTrust => broker.reload_trust(asker, "crl".to_owned(), act).await,
         Operation::NotifyKey => broker.notify_key(asker, vault, key).await,

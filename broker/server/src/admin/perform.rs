@@ -1,7 +1,9 @@
 //! From a line to a verb and back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use broker_backend_wasm::WasmBackend;
 use broker_core::broker::{Broker, Finding, Given, NewGrant, NewVault, VaultPatch};
 use broker_core::elevation::Elevation;
 use broker_core::entry::{Asker, Outcome};
@@ -12,6 +14,7 @@ use broker_core::network::Network;
 use broker_core::permission::{Permission, PermissionSet, Role};
 use broker_core::rate::Rate;
 use broker_core::refusal::Refusal;
+use broker_core::secret::Secret;
 use broker_core::turn::Turn;
 use broker_core::usage::Used;
 use broker_core::vault::{Pin, Vault, VaultState};
@@ -28,6 +31,7 @@ pub struct Desk {
     pub broker: Arc<Broker>,
     pub guard: Arc<ClockGuard>,
     pub proofs: Proofs,
+    pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
 }
 
 impl Desk {
@@ -58,6 +62,15 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
         Ask::AssignIdentity { name, principal } => {
             let principal = Principal::parse(&principal).map_err(bad_name)?;
             Ok(Reply::Identities(vec![identity_out(&*broker.assign_identity(asker, anchor(&name)?, principal).await?)]))
+        }
+        Ask::BackUpBackend { backend, password } => {
+            let (plugin, name) = plugin_of(desk, &backend)?;
+            let act = async {
+                let plugin = plugin.ok_or_else(|| no_plugin(&name))?;
+                plugin.back_up(secret_of(&password)).await.map_err(|failure| failure.refusal.to_string())
+            };
+            let backup = broker.back_up_backend(asker, format!("backend {name}"), act).await?;
+            Ok(Reply::Backup(hex(&backup)))
         }
         Ask::CreateGrant { principal, role, permissions, scope, not_before, not_after, justification } => {
             let grant = NewGrant {
@@ -158,6 +171,20 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             broker.remove_grant(asker, Scope::Broker, grant_id(&id)?).await.map(|_| Reply::Done {})
         }
         Ask::RemovePin { name } => broker.remove_pin(asker, anchor(&name)?).await.map(|()| Reply::Done {}),
+        Ask::RestoreBackend { backend, backup, password } => {
+            let (plugin, name) = plugin_of(desk, &backend)?;
+            let backup = unhex(&backup).ok_or_else(|| bad("a backup is hexadecimal here".to_owned()))?;
+            let act = async {
+                let plugin = plugin.ok_or_else(|| no_plugin(&name))?;
+                let restored = plugin.restore(&backup, secret_of(&password)).await;
+                restored.map_err(|failure| match failure.refusal {
+                    Refusal::Unwrappable => "the password is another, or this is no backup of a backend".to_owned(),
+                    Refusal::BadRequest { .. } => format!("backend {name} has a root already, and keys under it"),
+                    refusal => refusal.to_string(),
+                })
+            };
+            broker.restore_backend(asker, format!("backend {name}"), act).await.map(|()| Reply::Done {})
+        }
         Ask::UnassignIdentity { name, principal } => {
             let principal = Principal::parse(&principal).map_err(bad_name)?;
             let identity = broker.unassign_identity(asker, anchor(&name)?, principal).await?;
@@ -175,6 +202,27 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             Ok(Reply::Vaults(vec![vault_out(&*broker.update_vault(asker, vault(&name)?, patch).await?)]))
         }
     }
+}
+
+/// Found or not, the answer comes after the permission was looked at.
+fn plugin_of<'a>(desk: &'a Desk, name: &str) -> Result<(Option<&'a WasmBackend>, BackendName), Refusal> {
+    let name = BackendName::parse(name).map_err(bad_name)?;
+    Ok((desk.plugins.get(&name).map(|plugin| &**plugin), name))
+}
+
+fn no_plugin(name: &BackendName) -> String {
+    format!("there is no plugin {name}, or it keeps nothing of its own")
+}
+
+fn secret_of(password: &wire::Password) -> Secret {
+    Secret::copied_from(password.0.as_bytes())
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 fn bad(problem: String) -> Refusal {

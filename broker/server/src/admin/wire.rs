@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Most bytes of a line in either direction.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -17,6 +18,10 @@ pub enum Ask {
     AssignIdentity {
         name: String,
         principal: String,
+    },
+    BackUpBackend {
+        backend: String,
+        password: Password,
     },
     CreateGrant {
         principal: String,
@@ -109,6 +114,12 @@ pub enum Ask {
     RemovePin {
         name: String,
     },
+    RestoreBackend {
+        backend: String,
+        /// Hexadecimal.
+        backup: String,
+        password: Password,
+    },
     UnassignIdentity {
         name: String,
         principal: String,
@@ -133,9 +144,21 @@ pub enum Ask {
     },
 }
 
+/// A password on its way; never printed.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
+    /// Hexadecimal.
+    Backup(String),
     #[serde(rename_all = "kebab-case")]
     Clock {
         was_suspended: bool,

@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod backend;
 mod check;
 mod client;
 mod dev_pki;
@@ -10,7 +11,7 @@ mod identity;
 mod init;
 mod say;
 mod sidecar;
-mod upstream;
+pub mod upstream;
 mod usage;
 mod vault;
 
@@ -58,6 +59,8 @@ enum Command {
     Identity(identity::IdentityCommand),
     /// Set and lift delete locks of keys, through the running broker
     Key(admin::KeyCommand),
+    /// Back up and restore what a backend keeps for itself, through the running broker
+    Backend(backend::BackendCommand),
     /// Say that the clock is right after it jumped, through the running broker
     Clock(admin::ClockCommand),
     /// Explain, step by step, why a principal can or cannot use a key, and what would mend it
@@ -123,6 +126,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Pin(pin) => pin.run(),
         Command::Identity(identity) => identity.run(),
         Command::Key(key) => key.run(),
+        Command::Backend(backend) => backend.run(),
         Command::Clock(clock) => clock.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Client(client) => client.run(),

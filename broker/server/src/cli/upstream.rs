@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -168,8 +169,7 @@ impl Upstream {
         let tcp = TcpStream::connect(&self.target).await?;
         tcp.set_nodelay(true)?;
         let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
-        Ok(Link { sender, connection: Some(tokio::spawn(connection)) })
+        Link::over(tls, ANSWER_BYTES_MAX).await
     }
 }
 
@@ -178,6 +178,7 @@ pub struct Link {
     sender: SendRequest<Full<Bytes>>,
     /// Taken when the connection has said what broke it.
     connection: Option<JoinHandle<hyper::Result<()>>>,
+    answer_bytes_max: usize,
 }
 
 /// No answer came.
@@ -197,6 +198,18 @@ impl fmt::Display for Lost {
 impl std::error::Error for Lost {}
 
 impl Link {
+    /// HTTP/1.1 over a stream, with answers of at most so many bytes.
+    ///
+    /// # Errors
+    /// The stream broke.
+    pub async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        stream: S,
+        answer_bytes_max: usize,
+    ) -> Result<Self> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, connection: Some(tokio::spawn(connection)), answer_bytes_max })
+    }
+
     /// Whether another request may be tried on it.
     pub fn is_open(&self) -> bool {
         !self.sender.is_closed()
@@ -224,7 +237,7 @@ impl Link {
                 return Err(Lost { unsent, cause: self.cause_of(refused.into_error()).await });
             }
         };
-        match whole(body, ANSWER_BYTES_MAX).await {
+        match whole(body, self.answer_bytes_max).await {
             Ok(body) => Ok(Response::from_parts(head, body)),
             Err(fault) => Err(Lost { unsent: false, cause: fault.into() }),
         }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use broker_backend_wasm::{Capability, Grants, Setting};
-use broker_core::name::BackendName;
+use broker_core::name::{BackendName, KeyName, VaultName};
 
-use super::{digest, raw};
+use super::{digest, milliseconds, raw};
+use crate::plugin::{Cidr, Credential, CredentialSource, Delegate, HttpLimits, Origin};
 
 /// A plugin's settings.
 const SETTINGS_MAX: usize = 64;
@@ -24,10 +25,24 @@ pub struct WasmPlugin {
     pub file: PathBuf,
     pub sha256: Option<[u8; 32]>,
     pub grants: Grants,
+    pub credentials: BTreeMap<String, Credential>,
+    pub delegates: BTreeMap<String, Delegate>,
+    pub http: Option<Http>,
     pub settings: BTreeMap<String, Setting>,
     pub call_ms_max: Option<u64>,
     pub calls_max: Option<u32>,
     pub memory_mib_max: Option<u32>,
+}
+
+/// Where a plugin's requests may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    pub hosts: Vec<Origin>,
+    /// Addresses off the public internet that the hosts may have.
+    pub networks: Vec<Cidr>,
+    /// Who vouches for https hosts.
+    pub ca: Option<PathBuf>,
+    pub limits: HttpLimits,
 }
 
 pub fn plugins(raw: Vec<raw::Wasm>, folder: &Path) -> Result<Vec<WasmPlugin>> {
@@ -42,11 +57,29 @@ pub fn plugins(raw: Vec<raw::Wasm>, folder: &Path) -> Result<Vec<WasmPlugin>> {
 
 fn plugin_of(name: BackendName, backend: raw::Wasm, folder: &Path) -> Result<WasmPlugin> {
     let grants: Grants = backend.grants.iter().map(|word| capability(word)).collect::<Result<_>>()?;
-    ensure!(
-        backend.settings.is_empty() || grants.has(Capability::Settings),
-        "it has settings, but is not granted \"settings\" to read them"
-    );
+    let needs = |there: bool, section: &str, capability: Capability| {
+        ensure!(
+            !there || grants.has(capability),
+            "it has {section}, but is not granted {:?}, which uses them",
+            capability.word()
+        );
+        Ok(())
+    };
+    needs(!backend.credentials.is_empty(), "credentials", Capability::Credentials)?;
+    needs(!backend.delegates.is_empty(), "delegates", Capability::Delegate)?;
+    needs(backend.http.is_some() && !grants.has(Capability::Credentials), "http hosts", Capability::Http)?;
+    needs(!backend.settings.is_empty(), "settings", Capability::Settings)?;
+    let http = backend.http.map(|http| http_of(http, folder)).transpose().context("http")?;
+    let hosts = http.as_ref().map(|http| http.hosts.as_slice()).unwrap_or_default();
+    let credential = |raw: raw::PluginCredential| {
+        let name = raw.name.clone();
+        let made = credential_of(raw, hosts, folder).with_context(|| format!("credential {name}"))?;
+        Ok((name, made))
+    };
     Ok(WasmPlugin {
+        credentials: each(backend.credentials, credential)?,
+        delegates: each(backend.delegates, delegate_of)?,
+        http,
         file: folder.join(backend.file),
         sha256: backend.sha256.as_deref().map(digest).transpose().context("sha256")?,
         settings: settings_of(backend.settings).context("settings")?,
@@ -56,6 +89,59 @@ fn plugin_of(name: BackendName, backend: raw::Wasm, folder: &Path) -> Result<Was
         grants,
         name,
     })
+}
+
+/// Named things; a name stands once.
+fn each<R, T>(raw: Vec<R>, make: impl Fn(R) -> Result<(String, T)>) -> Result<BTreeMap<String, T>> {
+    let mut all = BTreeMap::new();
+    for one in raw {
+        let (name, made) = make(one)?;
+        ensure!((1..=NAME_BYTES_MAX).contains(&name.len()), "{name:?} must have 1 to {NAME_BYTES_MAX} bytes");
+        let told = format!("{name:?} is there twice");
+        ensure!(all.insert(name, made).is_none(), told);
+    }
+    Ok(all)
+}
+
+fn http_of(raw: raw::PluginHttp, folder: &Path) -> Result<Http> {
+    ensure!(!raw.hosts.is_empty(), "hosts must name at least one");
+    ensure!((1..=1024).contains(&raw.requests_max), "requests-max = {} must be 1 to 1024", raw.requests_max);
+    let hosts: Vec<Origin> = raw.hosts.iter().map(|host| host.parse()).collect::<Result<_>>().context("hosts")?;
+    let https = raw.hosts.iter().any(|host| host.starts_with("https:"));
+    ensure!(!https || raw.ca.is_some(), "https hosts need ca: no CA is trusted unless it is named");
+    Ok(Http {
+        hosts,
+        networks: raw.networks.iter().map(|range| range.parse()).collect::<Result<_>>().context("networks")?,
+        ca: raw.ca.map(|path| folder.join(path)),
+        limits: HttpLimits {
+            time_max: milliseconds("request-ms-max", raw.request_ms_max, 60_000)?,
+            requests_max: raw.requests_max,
+        },
+    })
+}
+
+fn credential_of(raw: raw::PluginCredential, hosts: &[Origin], folder: &Path) -> Result<Credential> {
+    let own: Vec<Origin> = raw.hosts.iter().map(|host| host.parse()).collect::<Result<_>>().context("hosts")?;
+    ensure!(own.iter().all(|host| hosts.contains(host)), "hosts: each must be one of http.hosts");
+    let source = match (raw.certificate, raw.key, raw.header, raw.file) {
+        (Some(certificate), Some(key), None, None) => {
+            CredentialSource::Certificate { certificate: folder.join(certificate), key: folder.join(key) }
+        }
+        (None, None, Some(header), Some(file)) => CredentialSource::Header {
+            name: header.parse().with_context(|| format!("header {header:?}"))?,
+            prefix: raw.prefix,
+            file: folder.join(file),
+        },
+        _ => bail!("a credential is certificate and key, or header and file"),
+    };
+    Ok(Credential { hosts: if own.is_empty() { hosts.to_vec() } else { own }, source })
+}
+
+fn delegate_of(raw: raw::PluginDelegate) -> Result<(String, Delegate)> {
+    let vault = VaultName::parse(&raw.vault).with_context(|| format!("delegate {}", raw.name))?;
+    let key = raw.key.as_deref().map(KeyName::parse_any_case).transpose();
+    let key = key.with_context(|| format!("delegate {}", raw.name))?;
+    Ok((raw.name, Delegate { vault, key }))
 }
 
 fn capability(word: &str) -> Result<Capability> {
@@ -130,6 +216,17 @@ mod tests {
         for (more, expected) in [
             ("grants = [\"wasi\"]", "\"wasi\" is none of clock, credentials"),
             ("[settings]\na = 1", "is not granted \"settings\""),
+            ("[http]\nhosts = [\"http://a\"]", "is not granted \"http\""),
+            ("grants = [\"http\"]\n[http]\nhosts = [\"https://a\"]", "need ca"),
+            ("grants = [\"http\"]\n[http]\nhosts = [\"http://a/b\"]", "and nothing more"),
+            ("grants = [\"http\"]\n[http]\nhosts = [\"http://a\"]\nnetworks = [\"ten\"]", "is no address"),
+            ("[[delegate]]\nname = \"a\"\nvault = \"vault1\"", "is not granted \"delegate\""),
+            ("grants = [\"delegate\"]\n[[delegate]]\nname = \"a\"\nvault = \"V\"", "delegate a"),
+            ("[[credential]]\nname = \"a\"", "is not granted \"credentials\""),
+            (
+                "grants = [\"credentials\"]\n[[credential]]\nname = \"a\"\nheader = \"b\"",
+                "certificate and key, or header and file",
+            ),
             ("grants = [\"settings\"]\n[settings]\na = 1.5", "settings: a: a setting is"),
             ("grants = [\"settings\"]\n[settings]\na = [1]", "texts alone"),
             ("grants = [\"settings\"]\n[settings.a]\nb = 1", "a setting is"),

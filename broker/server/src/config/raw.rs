@@ -170,11 +170,59 @@ pub struct Wasm {
     pub sha256: Option<String>,
     #[serde(default)]
     pub grants: Vec<String>,
+    #[serde(default, rename = "credential")]
+    pub credentials: Vec<PluginCredential>,
+    #[serde(default, rename = "delegate")]
+    pub delegates: Vec<PluginDelegate>,
+    pub http: Option<PluginHttp>,
     #[serde(default)]
     pub settings: toml::Table,
     pub call_ms_max: Option<u64>,
     pub calls_max: Option<u32>,
     pub memory_mib_max: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PluginCredential {
+    pub name: String,
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub header: Option<String>,
+    #[serde(default)]
+    pub prefix: String,
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PluginDelegate {
+    pub name: String,
+    pub vault: String,
+    pub key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PluginHttp {
+    pub hosts: Vec<String>,
+    #[serde(default)]
+    pub networks: Vec<String>,
+    pub ca: Option<PathBuf>,
+    #[serde(default = "request_ms_max")]
+    pub request_ms_max: u64,
+    #[serde(default = "requests_max")]
+    pub requests_max: usize,
+}
+
+fn request_ms_max() -> u64 {
+    800
+}
+
+fn requests_max() -> usize {
+    32
 }
 
 #[derive(Deserialize)]
