@@ -22,8 +22,11 @@ const REFUSAL_MAX: Duration = Duration::from_secs(20);
 const MEASURED: usize = 200;
 /// How often the metrics are looked at while it is measured.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The slowest of a hundred unwraps beside attackers: far below what one guest that never yielded would cost it.
-const UNWRAP_MAX: Duration = Duration::from_millis(1_500);
+/// What attackers may cost the slowest of a hundred unwraps, against as many honest clients of the same backend. On a quiet machine
+/// it is no more than 1.5; this is what a machine that does other work at the same time still keeps to.
+const SLOWER_MAX: u32 = 4;
+/// Below this, a difference is the machine's and not the attackers'.
+const UNWRAP_FLOOR: Duration = Duration::from_millis(25);
 /// What one attack may leave behind in memory once its like was seen before: the allocator's, not the guest's.
 const GROWTH_BYTES_MAX: u64 = 32 << 20;
 const SECRET: [u8; 32] = [0x5E; 32];
@@ -142,6 +145,7 @@ struct Attack {
 }
 
 impl Attack {
+    /// What attackers get is refused; what honest clients get is not.
     fn begin(broker: &Broker, names: &[&'static str]) -> Self {
         let enough = Arc::new(AtomicBool::new(false));
         let attacker = |name: &&'static str| {
@@ -152,7 +156,7 @@ impl Attack {
                 let mut refused = 0;
                 while !enough.load(Ordering::Acquire) {
                     let answer = connection.wrap(&key, "A256KW", &SECRET);
-                    assert!(answer.status >= 500, "{name}: {answer:?}");
+                    assert_eq!(answer.status >= 500, name.starts_with("fault-"), "{name}: {answer:?}");
                     refused += 1;
                 }
                 refused
@@ -195,8 +199,12 @@ fn resident_bytes(pid: u32) -> u64 {
 fn another_backend_goes_on_serving_under_attack_and_memory_comes_back() {
     const ATTACKERS: [&str; 7] =
         ["fault-hostcalls", "fault-huge", "fault-logloop", "fault-loop", "fault-memory", "fault-recurse", "fault-trap"];
+    const HONEST: [&str; 7] = ["h1", "h2", "h3", "h4", "h5", "h6", "h7"];
     let broker = broker();
     let alone = p99(&broker, || false);
+    let load = Attack::begin(&broker, &HONEST);
+    let beside_honest = p99(&broker, || false);
+    load.end();
     let mut beside = Duration::ZERO;
     let mut resident = Vec::new();
     for _ in 0..2 {
@@ -217,10 +225,13 @@ fn another_backend_goes_on_serving_under_attack_and_memory_comes_back() {
         resident.push(resident_bytes(broker.pid()));
     }
     eprintln!(
-        "p99 of an unwrap alone {alone:?}, beside {} attackers {beside:?}; resident {resident:?}",
+        "p99 of an unwrap alone {alone:?}, beside {} honest clients {beside_honest:?}, beside as many attackers {beside:?}; \
+         resident {resident:?}",
         ATTACKERS.len()
     );
-    assert!(beside < UNWRAP_MAX.max(alone * 20), "alone {alone:?}, beside attackers {beside:?}");
+    let most = UNWRAP_FLOOR.max(beside_honest * SLOWER_MAX);
+    assert!(beside < most, "beside honest clients {beside_honest:?}, beside attackers {beside:?}");
+    assert!(events(&broker, "slowed") > 0.0, "guests that computed without end were never held up");
     assert!(resident[1] < resident[0] + GROWTH_BYTES_MAX, "resident after each attack: {resident:?}");
     eventually("every attacker's call is over", || {
         let metrics = broker.metrics();

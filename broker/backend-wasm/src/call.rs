@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use broker_core::refusal::{Failure, Refusal};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
 
@@ -156,9 +156,20 @@ impl Call<'_> {
         store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
         store.set_epoch_deadline(1);
         let deadline = self.times.deadline;
-        store.epoch_deadline_callback(move |_| {
-            // Others first: a guest that computes gets one tick at a time, and none past its deadline.
-            Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        store.epoch_deadline_callback(move |mut context| {
+            // Others first: a guest that computes gets one tick at a time, none past its deadline, and after many only its
+            // plugin's share.
+            let now = Instant::now();
+            if now >= deadline {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            Ok(match context.data_mut().tick(now) {
+                None => UpdateDeadline::Yield(1),
+                Some(wait) => {
+                    let waited = sleep_until(deadline.min(now + wait));
+                    UpdateDeadline::YieldCustom(1, Box::pin(waited))
+                }
+            })
         });
         store
     }

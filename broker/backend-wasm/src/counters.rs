@@ -42,6 +42,8 @@ counters! {
     memory_kills,
     /// Calls ended because an answer was too large.
     output_kills,
+    /// Waits of guests that had computed more than their plugin's share.
+    slowed,
     /// Commits of the private state that would have been more than it may hold.
     state_over_quota,
     /// Calls ended by any other trap or breach of contract.

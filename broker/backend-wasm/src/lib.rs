@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod backend;
+mod budget;
 mod call;
 mod capability;
 mod compiled_cache;

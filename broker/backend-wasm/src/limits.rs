@@ -28,6 +28,10 @@ pub struct Limits {
     pub log_lines_max: u32,
     /// Calls of the host in one call, `log` and drops apart; the next ends it.
     pub host_calls_max: u32,
+    /// Of these, how many may ask for cryptography.
+    pub acts_max: u32,
+    /// What all calls of the plugin may compute together while others wait, in percent of one core.
+    pub compute_percent_max: u32,
     /// Keys and secrets a guest may hold at a time.
     pub handles_max: usize,
     /// The component's file.
@@ -51,6 +55,8 @@ impl Default for Limits {
             output_bytes_max: 65 << 10,
             log_lines_max: 32,
             host_calls_max: 1_000,
+            acts_max: 64,
+            compute_percent_max: 20,
             handles_max: 64,
             component_bytes_max: 64 << 20,
             key_cache_bytes_max: 16 << 20,

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
+use crate::budget::Budget;
 use crate::call::Guest;
 use crate::capability::{Capability, Grants, Import};
 use crate::compiled_cache::{CompiledCache, CompiledName, hex, read_at_most};
@@ -129,6 +130,7 @@ pub fn make_guest(
         seal: keys.seal,
         keys: KeyCache::new(spec.limits.key_cache_bytes_max),
         counters: Counters::default(),
+        budget: Budget::of_percent(spec.limits.compute_percent_max),
         grants: spec.grants,
         outside: reach.outside,
         state: reach.state,

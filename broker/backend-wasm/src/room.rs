@@ -15,6 +15,7 @@ pub use log::{LINES_A_SECOND_MAX, Lines, one_line};
 pub use roots::Root;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker_core::algorithm::{KeySpec, PublicKey};
 use broker_core::name::BackendName;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Resource, ResourceTable};
 
+use crate::budget::Budget;
 use crate::capability::Grants;
 use crate::contract::types;
 use crate::counters::Counters;
@@ -46,6 +48,7 @@ pub struct Shared {
     pub seal: SealKey,
     pub keys: KeyCache,
     pub counters: Counters,
+    pub budget: Budget,
     pub grants: Grants,
     pub outside: Outside,
     pub state: Arc<State>,
@@ -70,6 +73,8 @@ pub struct HeldKey(Arc<CryptoKey>);
 /// How a guest broke a rule that is not answered with an error but with the end of the call.
 #[derive(Debug, thiserror::Error)]
 pub enum Breach {
+    #[error("it asked for cryptography more than {0} times")]
+    Acts(u32),
     #[error("it delegated more than {0} plugins deep")]
     Depth(u8),
     #[error("it called the host more than {0} times")]
@@ -98,6 +103,9 @@ pub struct Room {
     exposed: bool,
     handles: ResourceTable,
     host_calls: u32,
+    acts: u32,
+    /// How many acts there were at the last tick.
+    acts_at_tick: u32,
     keys_made: usize,
     log_lines: u32,
 }
@@ -116,6 +124,8 @@ impl Room {
             exposed: false,
             handles,
             host_calls: 0,
+            acts: 0,
+            acts_at_tick: 0,
             keys_made: 0,
             log_lines: 0,
         }
@@ -161,7 +171,26 @@ impl Room {
     /// Counts the call and says whether the verb that runs allows this act.
     fn admit(&mut self, act: Act) -> wasmtime::Result<Result<(), types::Error>> {
         self.count_call()?;
+        self.acts += 1;
+        let most = self.shared.limits.acts_max;
+        if self.acts > most {
+            return Err(Breach::Acts(most).into());
+        }
         Ok(if self.frame.verb.allows(act) { Ok(()) } else { Err(types::Error::BadRequest) })
+    }
+}
+
+impl Room {
+    /// The guest has run for a tick (a millisecond): how long it has to wait before it goes on.
+    pub fn tick(&mut self, now: Instant) -> Option<Duration> {
+        // Cryptography is the host's time, not the guest's: RSA alone can take several ticks.
+        let asked_for = self.acts != self.acts_at_tick;
+        self.acts_at_tick = self.acts;
+        let wait = if asked_for { None } else { self.shared.budget.tick(now) };
+        if wait.is_some() {
+            self.shared.counters.slowed.add();
+        }
+        wait
     }
 }
 

@@ -178,6 +178,9 @@ fn spec_of(plugin: &WasmPlugin) -> PluginSpec {
     if let Some(calls) = plugin.calls_max {
         limits.calls_max = calls;
     }
+    if let Some(percent) = plugin.compute_percent_max {
+        limits.compute_percent_max = percent;
+    }
     if let Some(mebibytes) = plugin.memory_mib_max {
         limits.memory_bytes_max = (mebibytes as usize) << 20;
     }

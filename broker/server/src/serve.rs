@@ -345,6 +345,7 @@ impl OpsPages {
                 ("log-line-dropped", counts.log_lines_dropped),
                 ("memory-kill", counts.memory_kills),
                 ("output-kill", counts.output_kills),
+                ("slowed", counts.slowed),
                 ("state-over-quota", counts.state_over_quota),
                 ("trap", counts.traps),
             ] {

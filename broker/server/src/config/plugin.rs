@@ -31,6 +31,7 @@ pub struct WasmPlugin {
     pub settings: BTreeMap<String, Setting>,
     pub call_ms_max: Option<u64>,
     pub calls_max: Option<u32>,
+    pub compute_percent_max: Option<u32>,
     pub memory_mib_max: Option<u32>,
 }
 
@@ -85,6 +86,7 @@ fn plugin_of(name: BackendName, backend: raw::Wasm, folder: &Path) -> Result<Was
         settings: settings_of(backend.settings).context("settings")?,
         call_ms_max: backend.call_ms_max,
         calls_max: backend.calls_max,
+        compute_percent_max: backend.compute_percent_max,
         memory_mib_max: backend.memory_mib_max,
         grants,
         name,

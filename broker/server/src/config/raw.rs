@@ -179,6 +179,7 @@ pub struct Wasm {
     pub settings: toml::Table,
     pub call_ms_max: Option<u64>,
     pub calls_max: Option<u32>,
+    pub compute_percent_max: Option<u32>,
     pub memory_mib_max: Option<u32>,
 }
 
