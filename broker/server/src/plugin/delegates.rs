@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use broker_backend_wasm::{Delegates, Step};
 use broker_core::algorithm::WrapExtras;
 use broker_core::broker::{Broker, UnwrapKey, WrapKey};
-use broker_core::entry::{Asker, Front};
+use broker_core::entry::{Asker, Front, Peer};
 use broker_core::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
 use broker_core::port::Later;
 use broker_core::refusal::Refusal;
@@ -53,7 +53,7 @@ impl KeyDelegates {
             client_request_id: None,
             principal,
             fingerprint_sha256: None,
-            peer: "the broker itself".to_owned(),
+            peer: Peer::Here("the broker itself"),
             front: Front::Plugin,
             proof: None,
         };
