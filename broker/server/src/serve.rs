@@ -84,7 +84,12 @@ async fn serve(config: &mut Config) -> Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     let proofs =
         Proofs { trust: Arc::clone(&assembly.reloader.trust), sightings: Arc::clone(&assembly.sightings), client_cas };
-    let desk = Desk { broker: Arc::clone(&assembly.broker), guard: Arc::clone(&assembly.guard), plugins: assembly.plugins.clone(), proofs };
+    let desk = Desk {
+        broker: Arc::clone(&assembly.broker),
+        guard: Arc::clone(&assembly.guard),
+        plugins: assembly.plugins.clone(),
+        proofs,
+    };
     tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
     if let Some(tcp) = metrics {
