@@ -14,6 +14,7 @@ mod translate;
 pub mod ttlv;
 mod wire;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use broker_core::broker::Broker;
@@ -69,8 +70,7 @@ pub struct AskerSeed {
     pub principal: Principal,
     /// SHA-256 of the certificate that proved it.
     pub fingerprint_sha256: Option<[u8; 32]>,
-    /// Address and port.
-    pub peer: String,
+    pub peer: SocketAddr,
     /// What proved the principal.
     pub proof: Option<Arc<dyn entry::Proof>>,
     /// Where its objects are.
@@ -198,7 +198,7 @@ fn asker(seed: AskerSeed) -> Asker {
         client_request_id: None,
         principal: seed.principal,
         fingerprint_sha256: seed.fingerprint_sha256,
-        peer: seed.peer,
+        peer: entry::Peer::Network(seed.peer),
         front: entry::Front::Kmip,
         proof: seed.proof,
     }

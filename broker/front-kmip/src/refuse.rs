@@ -104,6 +104,7 @@ fn reason_of_refusal(refusal: &Refusal, cryptographic: bool) -> ResultReason {
         | Refusal::TooManyRequests { .. } => ResultReason::GeneralFailure,
         Refusal::Conflict { .. } => ResultReason::IllegalOperation,
         Refusal::Forbidden(_)
+        | Refusal::NetworkForbidden { .. }
         | Refusal::KeyDeleted { .. }
         | Refusal::KeyDisabled { .. }
         | Refusal::KeyExpired { .. }
@@ -111,11 +112,13 @@ fn reason_of_refusal(refusal: &Refusal, cryptographic: bool) -> ResultReason {
         | Refusal::KeyOperationExcluded { .. }
         | Refusal::ObjectUsageExcluded { .. }
         | Refusal::ObjectWrongState { .. }
-        | Refusal::PurgeProtected { .. } => ResultReason::PermissionDenied,
+        | Refusal::PurgeProtected { .. }
+        | Refusal::VaultPurgeProtected { .. } => ResultReason::PermissionDenied,
         Refusal::IdentityEnded { .. } => ResultReason::AuthenticationNotSuccessful,
         Refusal::KeyNotFound { .. }
         | Refusal::NotFound { .. }
         | Refusal::ObjectNotFound { .. }
+        | Refusal::VaultDeleted { .. }
         | Refusal::VaultNotFound { .. } => ResultReason::ItemNotFound,
         Refusal::NotImplemented { .. } => ResultReason::OperationNotSupported,
         Refusal::ObjectNotExtractable { why, .. } if why.contains("sensitive") => ResultReason::Sensitive,

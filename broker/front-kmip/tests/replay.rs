@@ -34,7 +34,7 @@ fn replay(version: &str) {
         request: RequestId([7; 16]),
         principal: principal(CLIENT),
         fingerprint_sha256: None,
-        peer: "127.0.0.1:1".to_owned(),
+        peer: ([127, 0, 0, 1], 1).into(),
         proof: None,
         vault: bench.vault(),
         now_s: NOW_S,
