@@ -49,6 +49,19 @@ impl Pkcs11Backend {
     /// # Errors
     /// The specification makes no sense; or every token was refused for good (a wrong PIN, no such module).
     pub async fn open(spec: PkcsSpec) -> Result<Self, OpenError> {
+        Self::start(spec, true).await
+    }
+
+    /// The same, but the first trouble of each token is the last, and no token that serves is an error.
+    pub(crate) async fn open_at_once(spec: PkcsSpec) -> Result<Self, OpenError> {
+        let backend = Self::start(spec, false).await?;
+        if backend.tokens.all.iter().any(|token| token.state() == TokenState::Serving) {
+            return Ok(backend);
+        }
+        Err(OpenError::Refused { backend: backend.name().clone(), causes: causes(&backend.tokens.all) })
+    }
+
+    async fn start(spec: PkcsSpec, patient: bool) -> Result<Self, OpenError> {
         let name = spec.name.clone();
         let spec = settled(spec).map_err(|problem| OpenError::Invalid { backend: name, problem })?;
         let changes = watch::Sender::new(0);
@@ -61,21 +74,19 @@ impl Pkcs11Backend {
         let mut changed = changes.subscribe();
         let decided = |_: &u64| {
             all.iter().any(|token| token.state() == TokenState::Serving)
-                || all.iter().all(|token| token.state() == TokenState::Refused)
+                || all.iter().all(|token| {
+                    token.state() == TokenState::Refused || (!patient && token.health().last_trouble.is_some())
+                })
         };
         let until = Instant::now() + Duration::from_millis(spec.limits.login_ms_max);
         let _ = timeout_at(until, changed.wait_for(decided)).await;
         if all.iter().all(|token| token.state() == TokenState::Refused) {
-            let causes: Vec<String> = all
-                .iter()
-                .map(|token| format!("{}: {}", token.name(), token.health().last_trouble.unwrap_or_default()))
-                .collect();
-            return Err(OpenError::Refused { backend: spec.name, causes: causes.join("; ") });
+            return Err(OpenError::Refused { backend: spec.name, causes: causes(&all) });
         }
         let tokens = Tokens::new(spec.name, spec.limits, all, changes.subscribe());
         let at_most = capability::at_most();
         let backend = Self { tokens, raw_rsa: spec.raw_rsa, at_most, capabilities: OnceLock::new(), _keepers: keepers };
-        if backend.tokens.all.iter().all(|token| token.facts().is_none()) {
+        if patient && backend.tokens.all.iter().all(|token| token.facts().is_none()) {
             tracing::error!(backend = %backend.name(), "no token of the HSM serves yet; they are tried again and again");
         }
         Ok(backend)
@@ -127,6 +138,15 @@ impl Pkcs11Backend {
             Err(unsupported(self.name(), algorithm.word()))
         }
     }
+}
+
+/// What troubles each token, for the operator.
+fn causes(tokens: &[Arc<Token>]) -> String {
+    let cause = |token: &Arc<Token>| {
+        let trouble = token.health().last_trouble.unwrap_or_else(|| "it does not answer".to_owned());
+        format!("{}: {trouble}", token.name())
+    };
+    tokens.iter().map(cause).collect::<Vec<_>>().join("; ")
 }
 
 /// The specification, if it makes sense, with every path absolute: workers run in another folder.

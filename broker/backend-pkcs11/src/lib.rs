@@ -10,6 +10,7 @@ mod material;
 mod oaep;
 mod quirk;
 mod refuse;
+mod root;
 mod spec;
 mod token;
 mod verb;
@@ -18,5 +19,7 @@ mod worker;
 
 pub use backend::{OpenError, Pkcs11Backend};
 pub use counters::{Counters, Counts, TokenHealth, TokenState};
+pub use root::RootToken;
 pub use spec::{Limits, PinSource, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand};
+pub use spec::{Limits, PinSource, PkcsSpec, TokenName, TokenSpec, WorkerCommand};
 pub use worker::run as run_worker;

@@ -27,7 +27,7 @@ pub struct PkcsSpec {
 }
 
 /// One token and how to get at it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSpec {
     /// The vendor's PKCS#11 module.
     pub module: PathBuf,

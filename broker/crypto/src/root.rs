@@ -6,6 +6,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use broker_core::secret::Secret;
 use zeroize::Zeroizing;
 
+use crate::derive::derive;
 use crate::mac::MacKey;
 use crate::seal::SealKey;
 use crate::{CryptoError, random};
@@ -82,6 +83,16 @@ impl PassphraseCost {
     }
 }
 
+/// Eight bytes that tell one root key from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootId(pub [u8; 8]);
+
+impl fmt::Display for RootId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The key that all keys which seal the broker's own records are derived from. It seals nothing itself.
 pub struct RootKey(Secret);
 
@@ -114,6 +125,23 @@ impl RootKey {
             .hash_password_into_with_memory(passphrase.expose(), &cost.salt, &mut key, memory.as_mut_slice())
             .map_err(internal)?;
         Self::from_secret(Secret::new(std::mem::take(&mut *key)))
+    }
+
+    /// Which root key it is, for people and for headers: tells nothing of the key.
+    ///
+    /// # Errors
+    /// None in practice; a bug.
+    pub fn id(&self) -> Result<RootId, CryptoError> {
+        let tag = self.mac_key(b"root key id")?.tag(b"");
+        Ok(RootId(std::array::from_fn(|at| tag[at])))
+    }
+
+    /// 32 secret bytes for one purpose (at most 1024 bytes), from which a root of its own can be made.
+    ///
+    /// # Errors
+    /// `BadLength` for a longer purpose.
+    pub fn child(&self, purpose: &[u8]) -> Result<Secret, CryptoError> {
+        derive(&self.0, "root", purpose)
     }
 
     /// The sealing key for one purpose (at most 1024 bytes); see [`SealKey`] for why there is more than one.
@@ -224,6 +252,9 @@ mod tests {
         let root = RootKey::from_secret(Secret::new(vec![9; 32])).unwrap();
         let sealed = root.seal_key(b"grants").unwrap().seal(b"", b"x").unwrap();
         assert_eq!(root.seal_key(b"records").unwrap().open(b"", &sealed).unwrap_err(), CryptoError::Unwrappable);
+        assert_ne!(root.child(b"a").unwrap().expose(), root.child(b"b").unwrap().expose());
+        let other = RootKey::from_secret(Secret::new(vec![8; 32])).unwrap();
+        assert_ne!(root.id().unwrap(), other.id().unwrap());
         assert!(!root.mac_key(b"audit").unwrap().verify(b"x", &root.mac_key(b"other").unwrap().tag(b"x")));
     }
 }
