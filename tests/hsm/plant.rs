@@ -4,18 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use keybroker_tests::{Broker, Setup, eventually};
+use keybroker_tests::{Broker, Setup, SoftToken, eventually};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
-pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
-pub const LABEL: &str = "kb";
-pub const PIN: &str = "tulip-4711";
+pub const MODULE: &str = SoftToken::MODULE;
+pub const LABEL: &str = SoftToken::LABEL;
 
 /// A broker whose vault keeps its -HSM keys in a fresh token.
 pub struct Plant {
     pub broker: Broker,
-    token: TempDir,
+    token: SoftToken,
 }
 
 impl Plant {
@@ -29,22 +27,9 @@ impl Plant {
     }
 
     pub fn with(breakable: bool, edit: impl FnOnce(&mut toml::Table) + 'static) -> Self {
-        let token = TempDir::new().unwrap();
-        let at = |name: &str| token.path().join(name);
-        fs::create_dir(at("tokens")).unwrap();
-        let text = format!(
-            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-            at("tokens").display()
-        );
-        fs::write(at("softhsm2.conf"), text).unwrap();
-        fs::write(at("pin"), format!("{PIN}\n")).unwrap();
+        let token = SoftToken::new();
+        let at = |name: &str| token.at(name);
         fs::write(at("control"), "").unwrap();
-        let made = Command::new("softhsm2-util")
-            .args(["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", "so-tulip-4711"])
-            .env("SOFTHSM2_CONF", at("softhsm2.conf"))
-            .output()
-            .expect("softhsm2-util is Debian's softhsm2; ./dev setup installs it");
-        assert!(made.status.success(), "{made:?}");
         let mut table = toml::Table::new();
         let mut environment = toml::Table::new();
         let path = |name: &str| toml::Value::from(at(name).display().to_string());
@@ -78,12 +63,12 @@ impl Plant {
 
     /// Has the shim break the next calls; its documentation says how.
     pub fn tell(&self, control: &str) {
-        fs::write(self.token.path().join("control"), control).unwrap();
+        fs::write(self.token.at("control"), control).unwrap();
     }
 
     /// What of the shim's orders has not been carried out.
     pub fn untold(&self) -> String {
-        fs::read_to_string(self.token.path().join("control")).unwrap()
+        fs::read_to_string(self.token.at("control")).unwrap()
     }
 
     /// The folder of the token, its configuration and its PIN.

@@ -10,6 +10,7 @@ mod metrics;
 mod pki;
 mod prometheus;
 mod setup;
+mod token;
 mod wait;
 
 pub use artefact::{deploy_folder, guest, keybroker, node, python, python_samples, schemathesis, tests_folder};
@@ -20,4 +21,5 @@ pub use metrics::Metrics;
 pub use pki::{Authority, Identity, Leaf, days_from_now, seconds_from_now};
 pub use prometheus::{Prometheus, promtool};
 pub use setup::{ADMIN, ClientCa, SUFFIX, Setup, TRUST_DOMAIN};
+pub use token::SoftToken;
 pub use wait::{WAIT_MAX, eventually, finished, now_s, run};

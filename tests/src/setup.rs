@@ -143,6 +143,24 @@ impl Setup {
     /// `keybroker init` refuses.
     #[must_use]
     pub fn init(self) -> Broker {
+        self.init_with(&[])
+    }
+
+    /// Makes it, with more words for `keybroker init`.
+    ///
+    /// # Panics
+    /// `keybroker init` refuses.
+    #[must_use]
+    pub fn init_with(self, words: &[&str]) -> Broker {
+        self.init_saying(words).0
+    }
+
+    /// The same, with what `keybroker init` said.
+    ///
+    /// # Panics
+    /// `keybroker init` refuses.
+    #[must_use]
+    pub fn init_saying(self, words: &[&str]) -> (Broker, String) {
         let folder = tempfile::Builder::new().prefix("keybroker-").tempdir().unwrap();
         let (pki, home) = (folder.path().join("pki"), folder.path().join("broker"));
         std::fs::create_dir(&pki).unwrap();
@@ -158,6 +176,7 @@ impl Setup {
         for admin in &self.admins {
             init.args(["--admin", admin]);
         }
+        init.args(words);
         if let Some(passphrase) = &self.passphrase {
             let file = folder.path().join("passphrase");
             std::fs::write(&file, passphrase).unwrap();
@@ -177,7 +196,7 @@ impl Setup {
             }
             self.edits.into_iter().for_each(|edit| edit(config));
         });
-        broker
+        (broker, String::from_utf8(made.stdout).unwrap())
     }
 }
 

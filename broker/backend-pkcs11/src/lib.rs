@@ -21,5 +21,4 @@ pub use backend::{OpenError, Pkcs11Backend};
 pub use counters::{Counters, Counts, TokenHealth, TokenState};
 pub use root::RootToken;
 pub use spec::{Limits, PinSource, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand};
-pub use spec::{Limits, PinSource, PkcsSpec, TokenName, TokenSpec, WorkerCommand};
 pub use worker::run as run_worker;

@@ -39,6 +39,8 @@ word_enum! {
         ObjectReveal = "objectReveal",
         /// Random bytes from the broker, and what else it computes without a key.
         Rng = "rng",
+        /// Copy the whole store, put it back, seal it under another root key.
+        StoreManage = "storeManage",
         /// Make and change vaults and pinned certificates.
         VaultManage = "vaultManage",
     }
@@ -149,11 +151,11 @@ impl Role {
     #[must_use]
     pub const fn permissions(self) -> PermissionSet {
         use Permission::{
-            Backup, Decrypt, Encrypt, Get, GrantRead, GrantWrite, List, Purge, Release, Sign, UnwrapKey, Update,
-            VaultManage, Verify, WrapKey,
+            Backup, Decrypt, Encrypt, Get, GrantRead, GrantWrite, List, Purge, Release, Sign, StoreManage, UnwrapKey,
+            Update, VaultManage, Verify, WrapKey,
         };
         match self {
-            Self::Administrator => ON_KEYS.union(PermissionSet::of(&[VaultManage, GrantWrite, GrantRead])),
+            Self::Administrator => ON_KEYS.union(PermissionSet::of(&[VaultManage, GrantWrite, GrantRead, StoreManage])),
             Self::Contributor => PermissionSet::of(&[VaultManage]),
             Self::CryptoOfficer => ON_KEYS,
             Self::CryptoServiceEncryptionUser => PermissionSet::of(&[Get, WrapKey, UnwrapKey]),

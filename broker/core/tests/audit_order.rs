@@ -103,13 +103,16 @@ fn a_change_whose_outcome_cannot_be_written_is_not_acknowledged() {
 #[test]
 fn a_change_that_the_store_refuses_is_written_down_as_refused() {
     for (operation, _, changes) in EXPECTED {
-        // The clock, plugins and certificates are nothing that the store keeps.
+        // The clock, plugins, certificates and copies are nothing that the store keeps.
         let elsewhere = [
             Operation::AcceptClock,
+            Operation::BackupStore,
             Operation::BackUpBackend,
             Operation::LoadBackend,
             Operation::ReloadTrust,
             Operation::RestoreBackend,
+            Operation::RestoreStore,
+            Operation::RotateRoot,
         ];
         if !changes || elsewhere.contains(&operation) {
             continue;

@@ -65,11 +65,12 @@ fn each_role_allows_exactly_what_the_sheet_says() {
                     | P::ObjectOwn
                     | P::ObjectReveal
                     | P::Rng
+                    | P::StoreManage
                     | P::VaultManage
             )
         })
         .collect();
-    let administrator = [keys.clone(), vec![P::GrantRead, P::GrantWrite, P::VaultManage]].concat();
+    let administrator = [keys.clone(), vec![P::GrantRead, P::GrantWrite, P::StoreManage, P::VaultManage]].concat();
     let user = vec![
         P::Get,
         P::List,
@@ -137,6 +138,7 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
     let elsewhere = [
         Operation::AcceptClock,
         Operation::BackUpBackend,
+        Operation::BackupStore,
         Operation::CreateKey,
         Operation::CreateVault,
         Operation::DeleteKey,
@@ -150,6 +152,8 @@ fn a_right_on_one_key_is_no_right_on_another_nor_on_the_vault() {
         Operation::ReloadTrust,
         Operation::RestoreBackend,
         Operation::RestoreKey,
+        Operation::RestoreStore,
+        Operation::RotateRoot,
         Operation::UpdateVault,
     ];
     for operation in elsewhere {

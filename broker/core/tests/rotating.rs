@@ -181,7 +181,7 @@ fn the_tasks_grants_are_built_in_listed_enough_for_their_work_and_no_more() {
     let grants = run(bench.broker.list_grants(&admin, Scope::Broker)).unwrap();
     let own: Vec<_> = grants.iter().filter(|grant| grant.principal.as_str().starts_with("system/")).collect();
     let named: Vec<_> = own.iter().map(|grant| grant.principal.as_str()).collect();
-    assert_eq!(named, ["system/purge", "system/rotation", "system/upkeep"]);
+    assert_eq!(named, ["system/objects", "system/purge", "system/rotation", "system/upkeep"]);
     for grant in &own {
         let refused = run(bench.broker.remove_grant(&admin, Scope::Broker, grant.id));
         assert!(

@@ -22,8 +22,9 @@ const USER: &str = "corp/dns:host1";
 const ALL: &str = "corp/dns:all";
 
 /// Operations of the table that are not about `vault1` or a key in it.
-const ELSEWHERE: [Operation; 17] = [
+const ELSEWHERE: [Operation; 20] = [
     Operation::AcceptClock,
+    Operation::BackupStore,
     Operation::CreateGrant,
     Operation::CreatePin,
     Operation::CreateVault,
@@ -40,6 +41,8 @@ const ELSEWHERE: [Operation; 17] = [
     Operation::SettleObjects,
     Operation::RemovePin,
     Operation::RecoverVault,
+    Operation::RestoreStore,
+    Operation::RotateRoot,
 ];
 
 fn delete(bench: &Bench) -> Result<(), Refusal> {

@@ -49,7 +49,7 @@ pub struct Assembly {
 /// The first thing that is missing or makes no sense, by name.
 pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
-    let store = Arc::new(root::open_store(&config.store)?);
+    let store = Arc::new(root::open_store(&config.store).await?);
     let hsms = open_hsms(config).await?;
     let standing = store.standing().await.map_err(|failure| anyhow::anyhow!("the store cannot be read: {failure}"))?;
     let mark = standing.settings.iter().find(|(name, _)| name == CLOCK_MARK).map(|(_, value)| value.as_slice());

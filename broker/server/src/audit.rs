@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use broker_audit::{Checkpoints, FileAudit, Note, Proving, Settings, Signed};
+use broker_audit::{Checkpoint, Checkpoints, FileAudit, Note, Proving, Settings, Signed};
 use broker_core::port::{Change, Clock, Store as _};
 use broker_crypto::sign::SigningKey;
 use broker_store_sqlite::SqliteStore;
@@ -50,6 +50,22 @@ pub async fn open(
     let key = SigningKey::from_seed(store.purpose_secret(PURPOSE))?;
     let proving = Proving { key, clock, generation: Arc::new(generation), keep: Arc::new(keep), known };
     Ok(FileAudit::open(settings, proving)?)
+}
+
+/// The greatest generation of the store that a checkpoint of this log, or a copy of one, names; 0 when there is none. It is
+/// what the checkpoints say: who signed them is asked when the log is opened.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn generation_seen(audit: &Path, copies: &Path) -> Result<u64> {
+    let mut seen = 0;
+    for folder in [&audit.join("checkpoints"), copies] {
+        for (_, notes) in Checkpoints::read(folder).with_context(|| folder.display().to_string())? {
+            let checkpoints = notes.iter().flatten().filter_map(|note| Checkpoint::parse(&note.text));
+            seen = checkpoints.map(|checkpoint| checkpoint.generation).fold(seen, u64::max);
+        }
+    }
+    Ok(seen)
 }
 
 async fn stored(store: &SqliteStore) -> Result<Vec<Note>> {

@@ -94,6 +94,14 @@ pub enum RootKey {
     File(PathBuf),
     PassphraseEnvironment(String),
     PassphraseFile(PathBuf),
+    Token(Box<RootToken>),
+}
+
+/// The token whose key seals the root key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootToken {
+    pub token: TokenSpec,
+    pub lock_dir: PathBuf,
 }
 
 #[derive(Debug)]
@@ -139,7 +147,7 @@ impl Config {
             audit: audit(raw.audit, folder)?,
             backends,
             hsms,
-            cache_dir: at(raw.cache_dir),
+            cache_dir: at(raw.cache_dir.clone()),
             clock_jump_s_max: i64::from(raw.scheduler.clock_jump_s_max.max(60)),
             connections_per_principal_max: raw.limits.connections_per_principal_max.max(1),
             ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
@@ -154,7 +162,7 @@ impl Config {
             usage_note_every: milliseconds("scheduler.usage-note-ms", raw.scheduler.usage_note_ms, 86_400_000)?,
             store: Store {
                 path: at(raw.store.path),
-                root_key: root_key(raw.store.root_key, folder)?,
+                root_key: root_key(raw.store.root_key, folder, &at(raw.cache_dir.clone()))?,
                 cache_bytes_max: raw.store.cache_mib_max.clamp(1, 1 << 20) << 20,
             },
             tls: Tls { certificate: at(raw.tls.certificate), key: at(raw.tls.key) },
@@ -226,13 +234,18 @@ fn hsm_of(raw: raw::Pkcs11, folder: &Path, cache_dir: &Path) -> Result<PkcsSpec>
             login_ms_max: raw.login_ms_max.unwrap_or(default.login_ms_max),
             ..default
         },
-        worker: WorkerCommand {
-            // This very program, even when another lies at its path by now.
-            program: "/proc/self/exe".into(),
-            arguments: vec![crate::cli::HSM_WORKER.into()],
-        },
+        worker: hsm_worker(),
         name,
     })
+}
+
+/// How a worker of an HSM is started.
+pub fn hsm_worker() -> WorkerCommand {
+    WorkerCommand {
+        // This very program, even when another lies at its path by now.
+        program: "/proc/self/exe".into(),
+        arguments: vec![crate::cli::HSM_WORKER.into()],
+    }
 }
 
 fn token_of(raw: raw::Token, folder: &Path) -> Result<TokenSpec> {
@@ -377,13 +390,27 @@ fn limits(raw: &raw::Limits) -> Result<Limits> {
     Ok(Limits { versions_tried_max: raw.versions_tried_max, rsa1_5: raw.rsa1_5, rate })
 }
 
-fn root_key(raw: raw::RootKey, folder: &Path) -> Result<RootKey> {
-    match (raw.file, raw.passphrase_env, raw.passphrase_file) {
-        (Some(path), None, None) => Ok(RootKey::File(folder.join(path))),
-        (None, Some(variable), None) => Ok(RootKey::PassphraseEnvironment(variable)),
-        (None, None, Some(path)) => Ok(RootKey::PassphraseFile(folder.join(path))),
-        _ => bail!("store.root-key must name exactly one of file, passphrase-file and passphrase-env"),
+fn root_key(raw: raw::RootKey, folder: &Path, lock_dir: &Path) -> Result<RootKey> {
+    match (raw.file, raw.passphrase_env, raw.passphrase_file, raw.pkcs11) {
+        (Some(path), None, None, None) => Ok(RootKey::File(folder.join(path))),
+        (None, Some(variable), None, None) => Ok(RootKey::PassphraseEnvironment(variable)),
+        (None, None, Some(path), None) => Ok(RootKey::PassphraseFile(folder.join(path))),
+        (None, None, None, Some(token)) => {
+            let token = token_of(token, folder).context("store.root-key.pkcs11")?;
+            Ok(RootKey::Token(Box::new(RootToken { token, lock_dir: lock_dir.to_owned() })))
+        }
+        _ => bail!("store.root-key must name exactly one of file, passphrase-file, passphrase-env and pkcs11"),
     }
+}
+
+/// The root key of a table such as `[store] root-key = { pkcs11 = {...} }` has in it.
+///
+/// # Errors
+/// The table makes no sense.
+pub fn root_key_of_token(table: toml::Table, folder: &Path) -> Result<RootKey> {
+    let token = table.try_into::<raw::Token>().context("root-key.pkcs11")?;
+    let raw = raw::RootKey { file: None, passphrase_env: None, passphrase_file: None, pkcs11: Some(token) };
+    root_key(raw, folder, &folder.join(raw::cache_dir()))
 }
 
 fn milliseconds(what: &str, value: u64, most: u64) -> Result<Duration> {

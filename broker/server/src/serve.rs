@@ -8,10 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use broker_backend_pkcs11::{Pkcs11Backend, TokenState};
 use broker_core::broker::{Task, task_asker};
-use broker_core::port::Backend;
+use broker_core::port::{Backend, Store as _};
 use broker_front_ekm as ekm;
 use broker_front_keyvault as keyvault;
 use broker_identity::{LiveTls, Offer};
+use broker_store_sqlite::DEEDS_SETTING;
 use rustls::time_provider::DefaultTimeProvider;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -61,6 +62,7 @@ async fn serve(config: &mut Config) -> Result<()> {
     let client_cas = config.client_cas.iter().map(|ca| ca.name.to_string()).collect();
     let mut assembly = assemble(config).await?;
     note_backends(&assembly).await?;
+    note_offline_deeds(&assembly).await?;
     let (stop, stopping) = watch::channel(false);
     let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
     // Every door is bound before the first one opens.
@@ -89,6 +91,7 @@ async fn serve(config: &mut Config) -> Result<()> {
         guard: Arc::clone(&assembly.guard),
         plugins: assembly.plugins.clone(),
         proofs,
+        store: Arc::clone(&assembly.store),
     };
     tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
@@ -268,6 +271,30 @@ async fn note_backends(assembly: &Assembly) -> Result<()> {
         noted.map_err(|refusal| anyhow::anyhow!("the broker cannot start: {refusal}"))?;
     }
     Ok(())
+}
+
+/// What was done to the store while no broker ran stands in the audit before anything is served.
+async fn note_offline_deeds(assembly: &Assembly) -> Result<()> {
+    let standing = assembly.store.standing().await.map_err(|failure| anyhow::anyhow!("the store: {failure}"))?;
+    let Some((_, deeds)) = standing.settings.into_iter().find(|(name, _)| name == DEEDS_SETTING) else {
+        return Ok(());
+    };
+    if deeds.is_empty() {
+        return Ok(());
+    }
+    for deed in String::from_utf8_lossy(&deeds).lines() {
+        tracing::warn!(deed, "done to the store while no broker ran");
+        let asker = task_asker(Task::Upkeep, request_id());
+        let (broker, done) = (&assembly.broker, std::future::ready(Ok(())));
+        let noted = match deed.split_once(' ') {
+            Some(("restore-store", detail)) => broker.restore_store(&asker, detail.to_owned(), done).await,
+            _ => broker.rotate_root(&asker, deed.trim_start_matches("rotate-root ").to_owned(), done).await,
+        };
+        noted.map_err(|refusal| anyhow::anyhow!("the broker cannot start: {refusal}"))?;
+    }
+    // Once more in the audit if we end here: better twice than never.
+    let emptied = assembly.broker.put_setting(DEEDS_SETTING, Vec::new()).await;
+    emptied.map_err(|failure| anyhow::anyhow!("the broker cannot start: {failure}"))
 }
 
 async fn watch_health(health: Health, mut stopping: watch::Receiver<bool>) {

@@ -5,14 +5,12 @@ use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use broker_core::secret::Secret;
-use broker_crypto::root::{ROOT_BYTES, RootKey};
-use broker_crypto::{CryptoError, random};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 
+use crate::header::Header;
 use crate::keyring::Keyring;
 use crate::refuse::OpenError;
-use crate::root::{Recipe, Root, sync_directory_of};
+use crate::root::{Root, sync_directory_of};
 use crate::schema;
 use crate::state::State;
 
@@ -51,83 +49,42 @@ pub fn create(path: &Path, root: &Root) -> Result<OpenFile, OpenError> {
 }
 
 fn fill(path: &Path, root: &Root) -> Result<(Connection, Keyring, State, [u8; 16]), OpenError> {
-    let chance = |error: CryptoError| OpenError::Io { path: path.to_owned(), error: std::io::Error::other(error) };
-    let recipe = root.new_recipe().map_err(chance)?;
-    let root_key = recipe.root_key(root).map_err(|_| wrong(root))?.ok_or_else(|| wrong(root))?;
-    let store_id: [u8; 16] = random::random().map_err(chance)?;
-    let data_key = random::secret(ROOT_BYTES).map_err(chance)?;
-    let sealed = seal_data_key(&root_key, &store_id, recipe, &data_key).map_err(chance)?;
-    let keyring = Keyring::new(data_key).map_err(chance)?;
+    let (header, keyring) = Header::new(root)?;
     let state = State::new();
-
     let mut connection = schema::connect_writer(path)?;
     schema::make(&mut connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute(
-        "INSERT INTO header (one, store_id, root, data_key) VALUES (1, ?1, ?2, ?3)",
-        params![store_id, recipe.to_bytes(), sealed],
-    )?;
+    header.store(&transaction)?;
     state.store(&transaction, &keyring)?;
     transaction.commit()?;
-    Ok((connection, keyring, state, store_id))
+    Ok((connection, keyring, state, header.store_id))
 }
 
 /// Opens a store and compares every row with what the store knows of itself.
 pub fn open(path: &Path, root: &Root) -> Result<OpenFile, OpenError> {
-    let io = |error| OpenError::Io { path: path.to_owned(), error };
-    let mode = std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(OpenError::Mode { path: path.to_owned(), mode });
-    }
-    let lock = lock(path)?;
+    check_mode(path)?;
+    open_locked(path, root, lock(path)?)
+}
+
+/// The same, by who holds the lock already.
+pub fn open_locked(path: &Path, root: &Root, lock: File) -> Result<OpenFile, OpenError> {
+    check_mode(path)?;
     let mut connection = schema::connect_writer(path)?;
     schema::bring_up_to_date(&mut connection)?;
-    let (keyring, store_id) = unseal(&connection, root)?;
+    let header = Header::read(&connection)?;
+    let keyring = header.unseal(root)?;
     let state = State::load_checked(&connection, schema::connect_reader(path)?, &keyring)?;
-    Ok(OpenFile { connection, keyring, state, store_id, lock })
+    Ok(OpenFile { connection, keyring, state, store_id: header.store_id, lock })
 }
 
-fn unseal(connection: &Connection, root: &Root) -> Result<(Keyring, [u8; 16]), OpenError> {
-    let altered = || OpenError::Altered("its header holds what keybroker never writes".to_owned());
-    let row = connection
-        .query_row("SELECT store_id, root, data_key FROM header", (), |row| {
-            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
-        })
-        .optional()?;
-    let (store_id, recipe, sealed) = row.ok_or(OpenError::NotAStore)?;
-    let recipe = Recipe::of_bytes(&recipe).ok_or_else(altered)?;
-    let mismatch = || OpenError::WrongRoot { made_with: recipe.word(), given: root.word() };
-    let root_key = recipe.root_key(root).map_err(|_| wrong(root))?.ok_or_else(mismatch)?;
-    let seal = root_key.seal_key(DATA_KEY_PURPOSE).map_err(|_| wrong(root))?;
-    let data_key = seal.open(&data_key_place(&store_id, recipe), &sealed).map_err(|_| wrong(root))?;
-    Ok((Keyring::new(data_key).map_err(|_| altered())?, store_id))
-}
-
-const DATA_KEY_PURPOSE: &[u8] = b"store data key";
-
-/// The data key is bound to its store and to how the root key is made.
-fn data_key_place(store_id: &[u8; 16], recipe: Recipe) -> Vec<u8> {
-    [&store_id[..], &recipe.to_bytes()].concat()
-}
-
-fn seal_data_key(
-    root_key: &RootKey,
-    store_id: &[u8; 16],
-    recipe: Recipe,
-    data_key: &Secret,
-) -> Result<Vec<u8>, CryptoError> {
-    root_key.seal_key(DATA_KEY_PURPOSE)?.seal(&data_key_place(store_id, recipe), data_key.expose())
-}
-
-const fn wrong(root: &Root) -> OpenError {
-    match root {
-        Root::Key(_) => OpenError::WrongKey,
-        Root::Passphrase(_) => OpenError::WrongPassphrase,
-    }
+fn check_mode(path: &Path) -> Result<(), OpenError> {
+    let io = |error| OpenError::Io { path: path.to_owned(), error };
+    let mode = std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(OpenError::Mode { path: path.to_owned(), mode }) }
 }
 
 /// A lock of its own file: SQLite's locks on the store are per process, and would be lost if we opened it once more.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub fn lock(path: &Path) -> Result<File, OpenError> {
     let lock_path = beside(path, ".lock");
     let io = |error| OpenError::Io { path: lock_path.clone(), error };
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&lock_path);

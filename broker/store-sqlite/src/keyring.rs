@@ -9,6 +9,7 @@ use broker_crypto::root::RootKey;
 use broker_crypto::seal::SealKey;
 use broker_crypto::{CryptoError, random};
 
+use crate::lineage::Lineage;
 use crate::object::TermId;
 use crate::refuse::StoreError;
 use crate::row::{Kind, Listed, Mark, RecordId, Waiting};
@@ -21,6 +22,7 @@ pub struct Keyring {
     /// What all others are derived from.
     data: RootKey,
     ids: MacKey,
+    pub lineage: Lineage,
     listing: MacKey,
     marks: MacKey,
     others: MacKey,
@@ -34,10 +36,11 @@ pub struct Keyring {
 impl Keyring {
     /// # Errors
     /// The data key is not 32 bytes.
-    pub fn new(data_key: Secret) -> Result<Self, CryptoError> {
+    pub fn new(data_key: Secret, lineage: Lineage) -> Result<Self, CryptoError> {
         let data = RootKey::from_secret(data_key)?;
         Ok(Self {
             ids: data.mac_key(b"store ids")?,
+            lineage,
             listing: data.mac_key(b"store listing")?,
             marks: data.mac_key(b"store marks")?,
             others: data.mac_key(b"store secrets for other purposes")?,
@@ -185,14 +188,14 @@ impl Keyring {
         self.data.seal_key(&[b"store state ", &span[..]].concat())
     }
 
-    /// A sealing key for one backup, by its salt.
-    pub fn backup_key(&self, salt: &[u8; 16]) -> Result<SealKey, CryptoError> {
+    /// A sealing key for one key backup of the first format, by its salt.
+    pub fn old_backup_key(&self, salt: &[u8; 16]) -> Result<SealKey, CryptoError> {
         self.data.seal_key(&[b"store backup ", &salt[..]].concat())
     }
 
-    /// A sealing key for something outside the store; the same at every opening of the same store.
+    /// A sealing key for something outside the store; the same at every opening of the same store and of its peers.
     pub fn purpose_seal_key(&self, purpose: &str) -> Result<SealKey, CryptoError> {
-        self.data.seal_key(&[b"for ", purpose.as_bytes()].concat())
+        self.lineage.family_seal_key(&[b"for ", purpose.as_bytes()].concat())
     }
 
     /// A MAC key for something outside the store.

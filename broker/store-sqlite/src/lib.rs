@@ -3,11 +3,15 @@
 
 mod backup;
 mod cache;
+mod copy;
 mod file;
+mod header;
 mod identity;
 mod keyring;
+mod lineage;
 mod object;
 mod object_record;
+mod offline;
 mod policy;
 mod read;
 mod record;
@@ -21,6 +25,8 @@ mod tally;
 mod write;
 
 pub use backup::BACKUP_BYTES_MAX;
+pub use copy::{CopyError, CopyHead, StoreCopy, read_back};
+pub use offline::{DEEDS_SETTING, Restored, StoreLock, Wish, restore, sealed_root, verify_copy};
 pub use refuse::OpenError;
 pub use root::{Root, RootFileError};
 pub use state::Counts;

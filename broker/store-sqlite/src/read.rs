@@ -4,15 +4,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use broker_core::elevation::Elevation;
+use broker_core::grant::Grant;
+use broker_core::identity::Identity;
+use broker_core::key::{KeyRecord, Material};
+use broker_core::object::ObjectRecord;
 use broker_core::refusal::{Failure, Refusal};
+use broker_core::vault::{Pin, Vault};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::keyring::Keyring;
-use crate::record::Record;
+use crate::record::{Record, Setting};
 use crate::refuse::{OpenError, StoreError};
 use crate::row::{Kind, Mark, RecordId};
 use crate::schema;
+use crate::state::State;
 
 /// Threads and connections that read.
 pub const READERS: usize = 4;
@@ -164,6 +171,33 @@ pub fn due<T: Record>(
         records.push(open_row(row, keyring)?.1);
     }
     Ok(records)
+}
+
+/// Opens every record there is, and holds the terms of objects against their tally; gives the records' number.
+///
+/// # Errors
+/// As [`record`], for the first that does not open.
+pub fn open_all(connection: &Connection, keyring: &Keyring) -> Result<u64, StoreError> {
+    let sql = select("FROM mark LEFT JOIN body ON body.seq = mark.seq ORDER BY mark.seq");
+    let mut statement = connection.prepare(&sql)?;
+    let (mut rows, mut count) = (statement.query(())?, 0);
+    while let Some(row) = rows.next()? {
+        let kind = Mark::of_row(row)?.ok_or_else(Mark::never_written)?.kind;
+        match kind {
+            Kind::Elevation => drop(open_row::<Elevation>(row, keyring)?),
+            Kind::Grant => drop(open_row::<Grant>(row, keyring)?),
+            Kind::Identity => drop(open_row::<Identity>(row, keyring)?),
+            Kind::Key => drop(open_row::<KeyRecord>(row, keyring)?),
+            Kind::Material => drop(open_row::<Material>(row, keyring)?),
+            Kind::Object => drop(open_row::<ObjectRecord>(row, keyring)?),
+            Kind::Pin => drop(open_row::<Pin>(row, keyring)?),
+            Kind::Setting => drop(open_row::<Setting>(row, keyring)?),
+            Kind::Vault => drop(open_row::<Vault>(row, keyring)?),
+        }
+        count += 1;
+    }
+    State::check_terms(connection, keyring)?;
+    Ok(count)
 }
 
 pub fn select(rest: &str) -> String {

@@ -14,6 +14,8 @@ pub enum OpenError {
         "the store was altered outside keybroker: {0}; nothing is served from it: put back the last good backup, and find out who can write to the file"
     )]
     Altered(String),
+    #[error("the generator of random bytes failed: {0}")]
+    Chance(String),
     #[error("{path}: a file is there already; a store is never made over another file")]
     Exists { path: PathBuf },
     #[error("{path} is in use by another broker; end that one first (a store belongs to one process at a time)")]
@@ -38,6 +40,12 @@ pub enum OpenError {
         "the store does not open with this passphrase: it is mistyped or another store's, or the store's header was altered"
     )]
     WrongPassphrase,
+    #[error(
+        "the store does not open with the root key of these shares: they are another store's, or of a root key that was replaced since"
+    )]
+    WrongShares,
+    #[error("the store does not open with the root key that the token gave: the store's header was altered")]
+    WrongToken,
     #[error("the store was created with a {made_with}, but a {given} was given; configure the {made_with}")]
     WrongRoot { made_with: &'static str, given: &'static str },
     #[error("SQLite: {0}")]

@@ -17,6 +17,10 @@ pub enum Root {
     Key(Secret),
     /// 1 to 1024 bytes; Argon2id makes the key of it, which takes about a tenth of a second and 64 MiB.
     Passphrase(Secret),
+    /// 32 bytes that were put together from shares of a root key: opens a store whose root is a key, in a file or a token.
+    Recovered(Secret),
+    /// 32 random bytes that a token sealed as `sealed` (1 to 1024 bytes), which the header keeps.
+    Token { key: Secret, sealed: Vec<u8> },
 }
 
 /// Why a root key's file was not made or read.
@@ -36,6 +40,14 @@ pub enum RootFileError {
 const OTHERS: u32 = 0o077;
 
 impl Root {
+    /// A new root key, which is nowhere else yet.
+    ///
+    /// # Errors
+    /// The generator fails.
+    pub fn generate() -> Result<Secret, CryptoError> {
+        random::secret(ROOT_BYTES)
+    }
+
     /// Makes a new root key and its file, of mode 0600; never over another file. Keep a copy apart from the store: without
     /// it the store does not open.
     ///
@@ -43,7 +55,17 @@ impl Root {
     /// `Io`, also when the file exists or the generator fails.
     pub fn create_file(path: &Path) -> Result<Self, RootFileError> {
         let io = |error| RootFileError::Io { path: path.to_owned(), error };
-        let key = random::secret(ROOT_BYTES).map_err(|error| io(std::io::Error::other(error)))?;
+        let key = Self::generate().map_err(|error| io(std::io::Error::other(error)))?;
+        Self::write_file(path, &key)?;
+        Ok(Self::Key(key))
+    }
+
+    /// Writes a root key's file, of mode 0600 and durable; never over another file.
+    ///
+    /// # Errors
+    /// `Io`, also when the file exists.
+    pub fn write_file(path: &Path, key: &Secret) -> Result<(), RootFileError> {
+        let io = |error| RootFileError::Io { path: path.to_owned(), error };
         let mut line = Zeroizing::new(Vec::with_capacity(ROOT_BYTES * 2 + 1));
         for byte in key.expose() {
             line.extend([hex_of(byte >> 4), hex_of(byte & 15)]);
@@ -57,8 +79,7 @@ impl Root {
             file.sync_all()?;
             sync_directory_of(path)
         };
-        write().map_err(io)?;
-        Ok(Self::Key(key))
+        write().map_err(io)
     }
 
     /// Reads a root key's file.
@@ -94,26 +115,34 @@ impl Root {
         match self {
             Self::Key(_) => ROOT_KEY,
             Self::Passphrase(_) => PASSPHRASE,
+            Self::Recovered(_) => "root key from shares",
+            Self::Token { .. } => TOKEN,
         }
     }
 
     /// How a new store remembers to make the root key of this.
     pub(crate) fn new_recipe(&self) -> Result<Recipe, CryptoError> {
         match self {
-            Self::Key(_) => Ok(Recipe::Key),
+            Self::Key(_) | Self::Recovered(_) => Ok(Recipe::Key),
             Self::Passphrase(_) => Ok(Recipe::Passphrase(PassphraseCost::generate()?)),
+            Self::Token { sealed, .. } => Ok(Recipe::Token(sealed.clone())),
         }
     }
 }
 
 const ROOT_KEY: &str = "root key file";
 const PASSPHRASE: &str = "passphrase";
+const TOKEN: &str = "root key in a token";
+/// Longest root key as a token seals it, in bytes.
+const SEALED_BYTES_MAX: usize = 1024;
 
 /// How the root key is made, as the header keeps it. Nothing in it is secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recipe {
     Key,
     Passphrase(PassphraseCost),
+    /// The root key as a token sealed it.
+    Token(Vec<u8>),
 }
 
 impl Recipe {
@@ -121,14 +150,16 @@ impl Recipe {
         match self {
             Self::Key => ROOT_KEY,
             Self::Passphrase(_) => PASSPHRASE,
+            Self::Token(_) => TOKEN,
         }
     }
 
-    /// One byte that tells which, then the cost of a passphrase.
-    pub fn to_bytes(self) -> Vec<u8> {
+    /// One byte that tells which, then the cost of a passphrase or what a token sealed.
+    pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Key => vec![0],
             Self::Passphrase(cost) => [&[1][..], &cost.to_bytes()].concat(),
+            Self::Token(sealed) => [&[2][..], sealed].concat(),
         }
     }
 
@@ -136,6 +167,7 @@ impl Recipe {
         match bytes.split_first()? {
             (0, []) => Some(Self::Key),
             (1, cost) => PassphraseCost::of_bytes(cost).ok().map(Self::Passphrase),
+            (2, sealed) if (1..=SEALED_BYTES_MAX).contains(&sealed.len()) => Some(Self::Token(sealed.to_vec())),
             _ => None,
         }
     }
@@ -146,11 +178,17 @@ impl Recipe {
     /// The root has no valid length, or memory is short.
     pub fn root_key(&self, root: &Root) -> Result<Option<RootKey>, CryptoError> {
         match (self, root) {
-            (Self::Key, Root::Key(key)) => RootKey::from_secret(Secret::copied_from(key.expose())).map(Some),
+            (Self::Key, Root::Key(key))
+            | (Self::Key | Self::Token(_), Root::Recovered(key))
+            | (Self::Token(_), Root::Token { key, .. }) => {
+                RootKey::from_secret(Secret::copied_from(key.expose())).map(Some)
+            }
             (Self::Passphrase(cost), Root::Passphrase(passphrase)) => {
                 RootKey::from_passphrase(passphrase, cost).map(Some)
             }
-            (Self::Key, Root::Passphrase(_)) | (Self::Passphrase(_), Root::Key(_)) => Ok(None),
+            (Self::Key, Root::Passphrase(_) | Root::Token { .. })
+            | (Self::Passphrase(_), Root::Key(_) | Root::Recovered(_) | Root::Token { .. })
+            | (Self::Token(_), Root::Key(_) | Root::Passphrase(_)) => Ok(None),
         }
     }
 }
@@ -183,7 +221,7 @@ mod tests {
 
     fn bytes(root: &Root) -> &[u8] {
         match root {
-            Root::Key(secret) | Root::Passphrase(secret) => secret.expose(),
+            Root::Key(key) | Root::Passphrase(key) | Root::Recovered(key) | Root::Token { key, .. } => key.expose(),
         }
     }
 
@@ -243,9 +281,13 @@ mod tests {
     #[test]
     fn a_recipe_of_the_header_that_was_bent_is_none() {
         let recipe = Root::Passphrase(Secret::copied_from(b"x")).new_recipe().unwrap();
-        assert_eq!(Recipe::of_bytes(&recipe.to_bytes()), Some(recipe));
+        assert_eq!(Recipe::of_bytes(&recipe.to_bytes()), Some(recipe.clone()));
         assert_eq!(Recipe::of_bytes(&Recipe::Key.to_bytes()), Some(Recipe::Key));
-        for bent in [&[][..], &[0, 0], &[1], &[2], &recipe.to_bytes()[..28], &[1; 29]] {
+        let token = Recipe::Token(vec![7; 40]);
+        assert_eq!(Recipe::of_bytes(&token.to_bytes()), Some(token));
+        for bent in
+            [&[][..], &[0, 0], &[1], &[2], &[3, 1], &[2; SEALED_BYTES_MAX + 2], &recipe.to_bytes()[..28], &[1; 29]]
+        {
             assert_eq!(Recipe::of_bytes(bent), None, "{bent:?}");
         }
     }

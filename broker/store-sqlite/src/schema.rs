@@ -11,7 +11,7 @@ use crate::refuse::OpenError;
 const APPLICATION_ID: i32 = 0x6b62_7374;
 
 /// Each step takes the tables from version `index` to `index + 1`. A published step is never edited.
-const MIGRATIONS: &[&str] = &[VERSION_1, OBJECTS];
+const MIGRATIONS: &[&str] = &[VERSION_1, OBJECTS, LINEAGE];
 
 /// `mark` is read as a whole when a store is opened, and every lookup goes through it; `body` is reached from there alone.
 /// So whoever puts an old body back has its mark against him, and whoever puts its mark back too has the tally.
@@ -57,6 +57,12 @@ CREATE TABLE term (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX object_rank ON mark (seq, id) WHERE kind = 7;
 CREATE INDEX object_waiting ON mark (due, seq, id) WHERE kind = 7 AND due IS NOT NULL;
+";
+
+/// What brokers of one root key share, and which root keys there were before; both sealed.
+const LINEAGE: &str = "
+ALTER TABLE header ADD COLUMN family BLOB;
+ALTER TABLE header ADD COLUMN past_roots BLOB;
 ";
 
 /// How long a connection waits for a lock of SQLite's; only a checkpoint or a recovery holds one against another.
@@ -117,6 +123,12 @@ pub fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenError> {
         return Err(OpenError::Newer { found, known: MIGRATIONS.len() });
     };
     migrate_from(connection, version)?;
+    check_shape(connection)
+}
+
+/// # Errors
+/// `Altered` when the tables are not those that this version makes.
+pub fn check_shape(connection: &Connection) -> Result<(), OpenError> {
     // A view in a table's place, or a trigger, would make lookups see other rows than the check does.
     let mut model = Connection::open_in_memory()?;
     migrate_from(&mut model, 0)?;

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::backup;
 use crate::cache::{Found, Opened, RecordCache};
+use crate::copy::{self, CopyError, StoreCopy};
 use crate::file::{self, OpenFile};
 use crate::keyring::Keyring;
 use crate::object::{self, TermsCheck};
@@ -60,6 +61,8 @@ pub struct Stats {
 /// answers. Dropping it waits for commits that were begun, and closes the file.
 pub struct SqliteStore {
     cache: Arc<RecordCache>,
+    /// Held while a copy is being made.
+    copying: std::sync::Mutex<()>,
     commits: Option<mpsc::Sender<Commit>>,
     keyring: Arc<Keyring>,
     lock: std::fs::File,
@@ -107,6 +110,7 @@ impl SqliteStore {
         Ok(Self {
             cache,
             commits: Some(commits),
+            copying: std::sync::Mutex::new(()),
             keyring,
             lock: file.lock,
             path: path.to_owned(),
@@ -146,7 +150,18 @@ impl SqliteStore {
         }
     }
 
-    /// A sealing key for something outside the store, the same at every opening. Purposes are told apart by their text,
+    /// A copy of all of it at this moment, verified by opening every record. Blocks for as long as the disk takes, on the
+    /// caller's thread alone: reads and commits go on. One at a time.
+    ///
+    /// # Errors
+    /// `Busy`, `Io`, `Open`.
+    pub fn copy(&self, made_s: i64) -> Result<StoreCopy, CopyError> {
+        let _one = self.copying.try_lock().map_err(|_| CopyError::Busy)?;
+        copy::make(&self.path, &self.keyring, made_s)
+    }
+
+    /// A sealing key for something outside the store, the same at every opening, and in every store that began with the
+    /// same root key. Purposes are told apart by their text,
     /// at most 1000 bytes.
     ///
     /// # Errors
@@ -155,7 +170,7 @@ impl SqliteStore {
         self.keyring.purpose_seal_key(purpose)
     }
 
-    /// A MAC key for something outside the store; as [`SqliteStore::purpose_seal_key`].
+    /// A MAC key for something outside the store, this store's alone.
     ///
     /// # Errors
     /// `BadLength` for a longer purpose.
@@ -365,7 +380,7 @@ impl Store for SqliteStore {
     }
 
     fn seal_backup(&self, record: &KeyRecord, materials: &[Arc<Material>]) -> Result<Vec<u8>, Failure> {
-        backup::seal(&self.keyring, &self.store_id, record, materials)
+        backup::seal(&self.keyring, record, materials)
     }
 
     fn open_backup(&self, sealed: &[u8]) -> Result<(KeyRecord, Vec<Material>), Failure> {

@@ -168,7 +168,7 @@ pub struct Commit {
 }
 
 /// Whether a commit's writes were carried out within the transaction.
-enum Verdict {
+pub enum Verdict {
     Done,
     /// A key's revision is not the one that follows.
     Stale,
@@ -270,7 +270,9 @@ impl Writer {
     }
 }
 
-fn write_all(
+/// # Errors
+/// SQLite fails, or a stored mark makes no sense.
+pub fn write_all(
     connection: &Connection,
     keyring: &Keyring,
     state: &mut State,

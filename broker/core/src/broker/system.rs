@@ -15,7 +15,8 @@ word_enum! {
         Purge = "purge",
         /// Carries rotation policies out.
         Rotation = "rotation",
-        /// Loads backends, reads certificates again, and writes down what each principal used.
+        /// Loads backends, reads certificates again, writes down what each principal used and what was done to the store
+        /// while no broker ran.
         Upkeep = "upkeep",
     }
 }
@@ -38,7 +39,7 @@ impl Task {
             ]),
             Self::Purge => PermissionSet::of(&[Permission::Purge]),
             Self::Rotation => PermissionSet::of(&[Permission::Rotate]),
-            Self::Upkeep => PermissionSet::of(&[Permission::VaultManage]),
+            Self::Upkeep => PermissionSet::of(&[Permission::StoreManage, Permission::VaultManage]),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! upkeep: what is done to the broker itself, written down like any change: backends loaded, backed up and restored,
-//! certificates read again.
+//! certificates read again, the store copied, put back, sealed under another root key.
 
 use super::Broker;
 use crate::entry::Asker;
@@ -58,6 +58,59 @@ impl Broker {
         act: impl Future<Output = Result<T, String>> + Send,
     ) -> Result<T, Refusal> {
         self.upkeep::<verb::ReloadTrust, T>(asker, detail, act).await
+    }
+
+    /// Copies the whole store. `act` gives the copy, and what the audit is to say of it.
+    ///
+    /// # Errors
+    /// As [`Broker::load_backend`].
+    pub async fn backup_store<T: Send>(
+        &self,
+        asker: &Asker,
+        act: impl Future<Output = Result<(T, String), String>> + Send,
+    ) -> Result<T, Refusal> {
+        let mut deed = self.begin(asker, verb::BackupStore::OPERATION, Scope::Broker);
+        let result = match deed.permit::<verb::BackupStore>() {
+            Ok(permit) => {
+                let _spent: Permit<verb::BackupStore> = permit;
+                match self.intend(&mut deed).await {
+                    Ok(()) => act.await.map_err(|problem| Failure::from(Refusal::Conflict { problem })),
+                    Err(failure) => Err(failure),
+                }
+            }
+            Err(failure) => Err(failure),
+        };
+        let result = result.map(|(copy, detail)| {
+            deed.detail = Some(detail);
+            copy
+        });
+        self.finish(deed, result).await
+    }
+
+    /// Writes down that the store was put back from a copy while no broker ran; `act` makes it known to be written.
+    ///
+    /// # Errors
+    /// As [`Broker::load_backend`].
+    pub async fn restore_store(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<(), String>> + Send,
+    ) -> Result<(), Refusal> {
+        self.upkeep::<verb::RestoreStore, ()>(asker, detail, act).await
+    }
+
+    /// Writes down that the store was sealed under another root key while no broker ran.
+    ///
+    /// # Errors
+    /// As [`Broker::load_backend`].
+    pub async fn rotate_root(
+        &self,
+        asker: &Asker,
+        detail: String,
+        act: impl Future<Output = Result<(), String>> + Send,
+    ) -> Result<(), Refusal> {
+        self.upkeep::<verb::RotateRoot, ()>(asker, detail, act).await
     }
 
     async fn upkeep<V: Verb, T: Send>(

@@ -24,13 +24,14 @@ use broker_testkit::{Bench, SECOND, anchor_name, backend_name, key_name, princip
 pub use objects::Objects;
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 81] = [
+pub const EXPECTED: [(Operation, Permission, bool); 84] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::ActivateObject, Permission::Update, true),
     (Operation::ApproveElevation, Permission::GrantWrite, true),
     (Operation::AssignIdentity, Permission::GrantWrite, true),
     (Operation::BackUpBackend, Permission::VaultManage, true),
     (Operation::BackupKey, Permission::Backup, false),
+    (Operation::BackupStore, Permission::StoreManage, true),
     (Operation::CreateGrant, Permission::GrantWrite, true),
     (Operation::CreateIdentity, Permission::VaultManage, true),
     (Operation::CreateKey, Permission::Create, true),
@@ -88,11 +89,13 @@ pub const EXPECTED: [(Operation, Permission, bool); 81] = [
     (Operation::RemovePin, Permission::VaultManage, true),
     (Operation::RestoreBackend, Permission::VaultManage, true),
     (Operation::RestoreKey, Permission::Restore, true),
+    (Operation::RestoreStore, Permission::StoreManage, true),
     (Operation::RevealObject, Permission::ObjectReveal, false),
     (Operation::RevokeObject, Permission::Update, true),
     (Operation::RewrapObjects, Permission::Rotate, true),
     (Operation::RotateKek, Permission::Rotate, true),
     (Operation::RotateKey, Permission::Rotate, true),
+    (Operation::RotateRoot, Permission::StoreManage, true),
     (Operation::SetRotationPolicy, Permission::SetRotationPolicy, true),
     (Operation::SettleObjects, Permission::Update, true),
     (Operation::Sign, Permission::Sign, false),
@@ -265,6 +268,11 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Operation::BackUpBackend => broker.back_up_backend(asker, "backend b".to_owned(), act).await,
         Operation::RestoreBackend => broker.restore_backend(asker, "backend b".to_owned(), act).await,
         Operation::LoadBackend => broker.load_backend(asker, "backend b".to_owned(), act).await,
+        Operation::BackupStore => {
+            broker.backup_store(asker, async { act.await.map(|()| ((), "copy".to_owned())) }).await
+        }
+        Operation::RestoreStore => broker.restore_store(asker, "from a copy".to_owned(), act).await,
+        Operation::RotateRoot => broker.rotate_root(asker, "a file".to_owned(), act).await,
         Operation::ReloadTrust => broker.reload_trust(asker, "crl".to_owned(), act).await,
         Operation::NotifyKey => broker.notify_key(asker, vault, key).await,
         Operation::PurgeKey => broker.purge_key(asker, vault, key_name("dead")).await,

@@ -19,6 +19,7 @@ use broker_core::turn::Turn;
 use broker_core::usage::Used;
 use broker_core::vault::{Pin, Vault, VaultState};
 use broker_core::verb::Operation;
+use broker_store_sqlite::{CopyHead, SqliteStore, StoreCopy};
 use rustls_pki_types::UnixTime;
 
 use super::wire::{self, Ask, Reply};
@@ -32,6 +33,7 @@ pub struct Desk {
     pub guard: Arc<ClockGuard>,
     pub proofs: Proofs,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
+    pub store: Arc<SqliteStore>,
 }
 
 impl Desk {
@@ -39,19 +41,49 @@ impl Desk {
     pub async fn perform(&self, asker: &Asker, ask: Ask) -> Reply {
         perform(self, asker, ask).await
     }
+
+    /// Copies the store; the copy is none when that is refused.
+    pub async fn copy_store(&self, asker: &Asker) -> (Reply, Option<StoreCopy>) {
+        let (store, now_s) = (Arc::clone(&self.store), i64::try_from(crate::root::now_s()).unwrap_or(i64::MAX));
+        let act = async move {
+            let copied = tokio::task::spawn_blocking(move || store.copy(now_s)).await;
+            let copied = copied.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            let CopyHead { generation, body_bytes, ref body_sha256, .. } = copied.head;
+            let detail = format!(
+                "generation {generation}, {} records, {body_bytes} bytes with SHA-256 {}",
+                copied.records,
+                hex(body_sha256)
+            );
+            Ok((copied, detail))
+        };
+        match self.broker.backup_store(asker, act).await {
+            Ok(copied) => {
+                let bytes = copied.front.len() as u64 + copied.head.body_bytes;
+                let (generation, records) = (copied.head.generation, copied.records);
+                (Reply::StoreCopy { bytes, generation, records }, Some(copied))
+            }
+            Err(refusal) => (refused(asker, &refusal), None),
+        }
+    }
 }
 
 async fn perform(desk: &Desk, asker: &Asker, ask: Ask) -> Reply {
-    decide(desk, asker, ask).await.unwrap_or_else(|refusal| Reply::Refused {
+    decide(desk, asker, ask).await.unwrap_or_else(|refusal| refused(asker, &refusal))
+}
+
+fn refused(asker: &Asker, refusal: &Refusal) -> Reply {
+    Reply::Refused {
         reason: refusal.word().to_owned(),
         message: refusal.to_string(),
         request: asker.request.to_string(),
-    })
+    }
 }
 
 async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> {
     let broker = &*desk.broker;
     match ask {
+        // The socket takes it before it comes here: what it gives is no line.
+        Ask::BackupStore {} => Err(bad("a copy of the store goes over the admin socket alone".to_owned())),
         Ask::AcceptClock {} => {
             let suspended = broker.accept_clock(asker, |now_s| desk.guard.accept(now_s)).await?;
             Ok(Reply::Clock { was_suspended: suspended })

@@ -1,5 +1,6 @@
 //! The socket: mode 0600, one broker at a time, a line with a limit.
 
+use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use broker_core::entry::{Asker, Front, Peer};
 use broker_core::name::Principal;
+use broker_store_sqlite::StoreCopy;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
@@ -18,6 +21,8 @@ use crate::assemble::request_id;
 
 /// How long a peer may take for its line.
 const LINE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// What of a copy goes out at once.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// The bound socket; its file goes away with it.
 pub struct Door {
@@ -95,7 +100,14 @@ async fn converse(stream: UnixStream, desk: &Arc<Desk>) -> Result<()> {
             front: Front::Admin,
             proof: None,
         };
+        let mut copied = None;
         let reply = match serde_json::from_slice::<Ask>(&line) {
+            Ok(Ask::BackupStore {}) => {
+                let desk = Arc::clone(desk);
+                let reply;
+                (reply, copied) = tokio::spawn(async move { desk.copy_store(&asker).await }).await?;
+                reply
+            }
             Ok(ask) => {
                 let desk = Arc::clone(desk);
                 tokio::spawn(async move { desk.perform(&asker, ask).await }).await?
@@ -109,5 +121,27 @@ async fn converse(stream: UnixStream, desk: &Arc<Desk>) -> Result<()> {
         let mut bytes = serde_json::to_vec(&reply)?;
         bytes.push(b'\n');
         write.write_all(&bytes).await?;
+        if let Some(copied) = copied {
+            send(copied, &mut write).await?;
+        }
+    }
+}
+
+/// A copy of the store, piece by piece; a peer that takes none of it in time has gone.
+async fn send(mut copied: StoreCopy, write: &mut OwnedWriteHalf) -> Result<()> {
+    tokio::time::timeout(LINE_WAIT_MAX, write.write_all(&copied.front)).await??;
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        // Read where it may block: the file was read a moment ago, and a disk that hangs must stop nobody else.
+        let (count, back, kept) = tokio::task::spawn_blocking(move || {
+            let count = copied.body.read(&mut piece);
+            (count, piece, copied)
+        })
+        .await?;
+        (piece, copied) = (back, kept);
+        match count? {
+            0 => return Ok(()),
+            count => tokio::time::timeout(LINE_WAIT_MAX, write.write_all(&piece[..count])).await??,
+        }
     }
 }

@@ -23,6 +23,8 @@ pub enum Ask {
         backend: String,
         password: Password,
     },
+    /// The reply's line is followed by the copy's bytes.
+    BackupStore {},
     CreateGrant {
         principal: String,
         #[serde(default)]
@@ -169,6 +171,13 @@ pub enum Reply {
     Findings(Vec<Finding>),
     Grants(Vec<Grant>),
     Identities(Vec<Identity>),
+    #[serde(rename_all = "kebab-case")]
+    StoreCopy {
+        /// How many follow this line.
+        bytes: u64,
+        generation: u64,
+        records: u64,
+    },
     Pins(Vec<Pin>),
     Refused {
         reason: String,

@@ -9,8 +9,10 @@ mod dev_pki;
 mod hsm_test;
 mod identity;
 mod init;
+mod root;
 mod say;
 mod sidecar;
+mod store;
 pub mod upstream;
 mod usage;
 mod vault;
@@ -61,6 +63,10 @@ enum Command {
     Key(admin::KeyCommand),
     /// Back up and restore what a backend keeps for itself, through the running broker
     Backend(backend::BackendCommand),
+    /// Copy the whole store through the running broker; put a copy back while none runs
+    Store(store::StoreCommand),
+    /// Seal the store under another root key, also with the shares of one that is lost
+    Root(root::RootCommand),
     /// Say that the clock is right after it jumped, through the running broker
     Clock(admin::ClockCommand),
     /// Explain, step by step, why a principal can or cannot use a key, and what would mend it
@@ -127,6 +133,8 @@ fn perform(command: Command) -> Result<()> {
         Command::Identity(identity) => identity.run(),
         Command::Key(key) => key.run(),
         Command::Backend(backend) => backend.run(),
+        Command::Store(store) => store.run(),
+        Command::Root(root) => root.run(),
         Command::Clock(clock) => clock.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Client(client) => client.run(),
@@ -143,6 +151,11 @@ fn perform(command: Command) -> Result<()> {
             say::line(String::from_utf8_lossy(&script).trim_end())
         }
     }
+}
+
+/// Runs what waits, on this thread.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub struct Raw {
     pub webhook: Option<Webhook>,
 }
 
-fn cache_dir() -> PathBuf {
+pub fn cache_dir() -> PathBuf {
     "cache".into()
 }
 
@@ -414,6 +414,7 @@ fn cache_mib_max() -> u64 {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RootKey {
     pub file: Option<PathBuf>,
+    pub pkcs11: Option<Token>,
     pub passphrase_env: Option<String>,
     pub passphrase_file: Option<PathBuf>,
 }
