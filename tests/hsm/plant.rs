@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use keybroker_tests::{Broker, Setup, SoftToken, eventually};
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,7 +1,7 @@
 //! A fresh token of SoftHSM, in a folder of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -39,6 +39,12 @@ impl SoftToken {
     #[must_use]
     pub fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// The token dies: all its objects are gone.
