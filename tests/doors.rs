@@ -133,6 +133,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("broker-crypto", "random ids, digests of plugins"),
             ("broker-front-ekm", "it builds the rooms"),
             ("broker-front-keyvault", "it builds the rooms"),
+            ("broker-front-kmip", "it builds the rooms"),
             ("broker-identity", "it builds the rooms"),
             ("broker-store-sqlite", "it builds the rooms"),
             ("bytes", "bodies"),

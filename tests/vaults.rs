@@ -175,7 +175,7 @@ fn a_purged_vault_is_gone_with_its_keys_and_its_grants_and_its_name_is_free() {
     let expected = [
         (json!("purge-key"), json!("/vault1/k"), with.clone()),
         (json!("purge-key"), json!("/vault1/binned"), with),
-        (json!("purge-vault"), json!("/vault1"), json!("keys purged with it: 2; grants in it: 2")),
+        (json!("purge-vault"), json!("/vault1"), json!("keys purged with it: 2; objects: 0; grants in it: 2")),
     ];
     assert_eq!(purged, expected);
     broker.ask(&["vault", "create", "vault1"]);

@@ -34,6 +34,7 @@ struct Running {
     child: Child,
     ekm: SocketAddr,
     keyvault: SocketAddr,
+    kmip: SocketAddr,
     metrics: SocketAddr,
 }
 
@@ -85,6 +86,7 @@ impl Broker {
         self.running = Some(Running {
             ekm: address("ekm").unwrap_or(unused),
             keyvault: address("keyvault").unwrap_or(unused),
+            kmip: address("kmip").unwrap_or(unused),
             metrics: address("metrics").unwrap_or(unused),
             child,
         });
@@ -289,6 +291,12 @@ impl Broker {
     #[must_use]
     pub fn keyvault(&self) -> SocketAddr {
         self.running().keyvault
+    }
+
+    /// Where the KMIP front listens.
+    #[must_use]
+    pub fn kmip(&self) -> SocketAddr {
+        self.running().kmip
     }
 
     /// The URL of a vault, port and all.

@@ -229,6 +229,14 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Reads exactly so many bytes.
+    ///
+    /// # Errors
+    /// The connection ends first (`UnexpectedEof`), or breaks.
+    pub fn read_exact(&self, bytes: &mut [u8]) -> io::Result<()> {
+        self.stream.borrow_mut().read_exact(bytes)
+    }
+
     /// Waits until the server closes.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub use broker::Broker;
 pub use https::{Answer, Client, Connection, Request};
 pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};
 pub use metrics::Metrics;
-pub use pki::{Authority, Identity, Leaf, days_from_now, seconds_from_now};
+pub use pki::{Authority, CertificateRequest, Identity, Leaf, days_from_now, seconds_from_now};
 pub use prometheus::{Prometheus, promtool};
 pub use setup::{ADMIN, ClientCa, SUFFIX, Setup, TRUST_DOMAIN};
 pub use token::SoftToken;

@@ -6,6 +6,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
 };
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
 
@@ -55,6 +56,12 @@ impl Authority {
     #[must_use]
     pub fn der(&self) -> CertificateDer<'static> {
         self.issuer.der().clone()
+    }
+
+    /// The root's own key, for a command that signs with it.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
     }
 
     /// A certificate under this root.
@@ -162,6 +169,39 @@ impl Leaf {
         let key = KeyPair::generate().unwrap();
         let certificate = self.0.self_signed(&key).unwrap();
         Identity { der: certificate.der().clone(), pem: certificate.pem(), key }
+    }
+}
+
+/// A certificate request, and the key that stays with whoever makes it.
+pub struct CertificateRequest {
+    pem: String,
+    key: KeyPair,
+}
+
+impl CertificateRequest {
+    /// Asks to be called so.
+    #[must_use]
+    pub fn new(common_name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let Leaf(mut params) = Leaf::client().common_name(common_name);
+        // A request says nothing about dates.
+        (params.not_before, params.not_after) = {
+            let plain = CertificateParams::default();
+            (plain.not_before, plain.not_after)
+        };
+        Self { pem: params.serialize_request(&key).unwrap().pem().unwrap(), key }
+    }
+
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// With the certificate (PEM) that was made of it.
+    #[must_use]
+    pub fn granted(self, certificate: &str) -> Identity {
+        let der = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+        Identity { der, pem: certificate.to_owned(), key: self.key }
     }
 }
 

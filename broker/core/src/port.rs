@@ -174,6 +174,8 @@ pub enum Change {
     DropElevation(GrantId),
     DropGrant(GrantId),
     DropIdentity(AnchorName),
+    /// Removes an object; the record must be of this very revision.
+    DropObject(Arc<ObjectRecord>),
     DropPin(AnchorName),
     /// By its name; one that is not there is no failure.
     DropSetting(String),

@@ -148,7 +148,7 @@ fn a_purged_vault_has_left_no_key_no_object_and_no_grant() {
     assert!(matches!(purge(&bench), Err(Refusal::Conflict { .. })), "a live vault");
     delete(&bench).unwrap();
     purge(&bench).unwrap();
-    assert_eq!(bench.audit.last().detail.unwrap(), "keys purged with it: 3; grants in it: 2");
+    assert_eq!(bench.audit.last().detail.unwrap(), "keys purged with it: 3; objects: 0; grants in it: 2");
     let destroyed = bench.hsm.calls().iter().filter(|call| call.verb == "destroy").count();
     assert_eq!(destroyed, 2);
     for key in ["live", "binned", "soft"] {

@@ -34,6 +34,7 @@ pub struct Config {
     pub connections_per_principal_max: usize,
     pub ekm: Option<Ekm>,
     pub keyvault: Option<Keyvault>,
+    pub kmip: Option<Kmip>,
     pub limits: Limits,
     pub log: Log,
     pub metrics_listen: Option<SocketAddr>,
@@ -62,6 +63,20 @@ pub struct Keyvault {
     pub host_suffixes: Vec<String>,
     pub default_vault: Option<VaultName>,
     pub tenant: String,
+    pub bounds: Bounds,
+}
+
+#[derive(Debug)]
+pub struct Kmip {
+    pub listen: SocketAddr,
+    /// Where the objects of its clients are.
+    pub vault: VaultName,
+    pub batch_items_max: usize,
+    /// Messages that are answered at once.
+    pub messages_max: usize,
+    /// From the first byte of a message to its last.
+    pub read_max: Duration,
+    pub passwords_file: Option<PathBuf>,
     pub bounds: Bounds,
 }
 
@@ -153,6 +168,7 @@ impl Config {
             ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
             client_cas,
             keyvault: raw.front.keyvault.map(keyvault).transpose()?,
+            kmip: raw.front.kmip.map(|kmip| kmip_of(kmip, folder)).transpose()?,
             limits: limits(&raw.limits)?,
             log: Log { json: raw.log.format == raw::LogFormat::Json, filter: raw.log.level },
             metrics_listen: raw.metrics.map(|metrics| metrics.listen),
@@ -381,6 +397,30 @@ fn ekm_of(raw: raw::Ekm, client_cas: &[CaFiles]) -> Result<Ekm> {
             idle_max: milliseconds("front.ekm.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
     })
+}
+
+fn kmip_of(raw: raw::Kmip, folder: &Path) -> Result<Kmip> {
+    ensure!((1..=1024).contains(&raw.batch_items_max), "front.kmip.batch-items-max must be 1 to 1024");
+    Ok(Kmip {
+        listen: raw.listen,
+        vault: VaultName::parse(&raw.vault).context("front.kmip.vault")?,
+        batch_items_max: raw.batch_items_max,
+        messages_max: raw.messages_max.unwrap_or_else(messages_for_this_machine).clamp(1, 100_000),
+        read_max: milliseconds("front.kmip.read-ms-max", raw.read_ms_max, 600_000)?,
+        passwords_file: raw.passwords_file.map(|path| folder.join(path)),
+        bounds: Bounds {
+            body_bytes_max: raw.message_bytes_max.clamp(1024, 16 << 20),
+            connections_max: raw.connections_max.max(1),
+            handshake_max: milliseconds("front.kmip.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
+            idle_max: milliseconds("front.kmip.idle-ms-max", raw.idle_ms_max, 86_400_000)?,
+        },
+    })
+}
+
+/// Enough to keep every core and the audit's syncs busy. More would not be answered sooner: after a power failure a thousand
+/// hosts ask at once, and each call of a backend has a deadline that they would use up waiting for each other.
+fn messages_for_this_machine() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).saturating_mul(8).clamp(16, 512)
 }
 
 fn limits(raw: &raw::Limits) -> Result<Limits> {

@@ -42,7 +42,7 @@ pub struct Serving<F> {
 struct Distrusted(broker_identity::Denial);
 
 /// The connection's certificate, held against the trust in force.
-struct LiveProof(Arc<Session>);
+pub struct LiveProof(pub Arc<Session>);
 
 impl Proof for LiveProof {
     fn holds(&self) -> bool {
@@ -179,10 +179,10 @@ async fn in_time(most: Option<Duration>, deed: Deed) -> Result<Answered, Trouble
 }
 
 /// Counts a deed for as long as it is under way, also when nobody waits for it any more.
-struct UnderWay(Arc<Metrics>);
+pub struct UnderWay(Arc<Metrics>);
 
 impl UnderWay {
-    fn begin(metrics: &Arc<Metrics>) -> Self {
+    pub fn begin(metrics: &Arc<Metrics>) -> Self {
         metrics.requests_in_flight.inc();
         Self(Arc::clone(metrics))
     }

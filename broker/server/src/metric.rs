@@ -49,6 +49,8 @@ pub struct Metrics {
     pub deeds: IntCounterVec,
     pub deeds_due: IntGauge,
     pub deeds_next: IntGaugeVec,
+    pub objects_rewrapped: IntCounter,
+    pub objects_waiting: IntGauge,
     pub hsm_events: IntCounterVec,
     pub hsm_sessions: IntGaugeVec,
     pub hsm_token_serving: IntGaugeVec,
@@ -147,6 +149,12 @@ impl Metrics {
                 "scheduled_next_timestamp_seconds",
                 "when the next deed of a kind is due; 0: none is planned",
                 &["deed"],
+            )?,
+            objects_rewrapped: make
+                .counter("objects_rewrapped_total", "managed objects moved to a newer version of their vault's KEK")?,
+            objects_waiting: make.gauge(
+                "objects_waiting_rewrap",
+                "managed objects that are still under an older version of their vault's KEK",
             )?,
             webhook_notices: make.counters(
                 "webhook_notices_total",

@@ -11,6 +11,7 @@ use broker_core::broker::{Task, task_asker};
 use broker_core::port::{Backend, Store as _};
 use broker_front_ekm as ekm;
 use broker_front_keyvault as keyvault;
+use broker_front_kmip as kmip;
 use broker_identity::{LiveTls, Offer};
 use broker_store_sqlite::DEEDS_SETTING;
 use rustls::time_provider::DefaultTimeProvider;
@@ -21,10 +22,12 @@ use tokio::sync::watch;
 
 use crate::admin::{Desk, Door};
 use crate::assemble::{Assembly, assemble, request_id};
-use crate::config::{Bounds, Config, Ekm, Keyvault, Log};
+use crate::config::{Bounds, Config, Ekm, Keyvault, Kmip, Log};
 use crate::front::HttpFront;
 use crate::http::Serving;
+use crate::kmip::{KmipServing, PasswordFile, Roll};
 use crate::listen::{Listener, Signals, bind};
+use crate::objects::ObjectKeeper;
 use crate::ops::{self, Pages};
 use crate::sighting::Proofs;
 use crate::task::Scheduler;
@@ -41,6 +44,8 @@ struct Ready {
     ekm: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keyvault: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kmip: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<SocketAddr>,
     pid: u32,
@@ -74,24 +79,31 @@ async fn serve(config: &mut Config) -> Result<()> {
         Some(keyvault) => Some((bind("front.keyvault", keyvault.listen)?, keyvault)),
         None => None,
     };
+    let kmip = match config.kmip.take() {
+        Some(kmip) => Some((bind("front.kmip", kmip.listen)?, kmip)),
+        None => None,
+    };
     let metrics = config.metrics_listen.map(|address| bind("metrics", address)).transpose()?;
     let door = Door::bind(&config.admin_socket)?;
     let ready = Ready {
         ready: true,
         ekm: ekm.as_ref().map(|(tcp, _)| tcp.local_addr()).transpose()?,
         keyvault: keyvault.as_ref().map(|(tcp, _)| tcp.local_addr()).transpose()?,
+        kmip: kmip.as_ref().map(|(tcp, _)| tcp.local_addr()).transpose()?,
         metrics: metrics.as_ref().map(TcpListener::local_addr).transpose()?,
         pid: std::process::id(),
     };
     let mut tasks = tokio::task::JoinSet::new();
     let proofs =
         Proofs { trust: Arc::clone(&assembly.reloader.trust), sightings: Arc::clone(&assembly.sightings), client_cas };
+    let roll = Arc::new(Roll::default());
     let desk = Desk {
         broker: Arc::clone(&assembly.broker),
         guard: Arc::clone(&assembly.guard),
         plugins: assembly.plugins.clone(),
         proofs,
         store: Arc::clone(&assembly.store),
+        kmip: ready.kmip.map(|address| (address, Arc::clone(&roll))),
     };
     tasks.spawn(door.run(Arc::new(desk), stopping.clone()));
     tasks.spawn(watch_health(Health::of(&assembly), stopping.clone()));
@@ -102,7 +114,10 @@ async fn serve(config: &mut Config) -> Result<()> {
         tasks.spawn(open_ekm(&assembly, tcp, ekm, signals.clone())?);
     }
     if let Some((tcp, keyvault)) = keyvault {
-        tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals)?);
+        tasks.spawn(open_keyvault(&assembly, tcp, keyvault, signals.clone())?);
+    }
+    if let Some((tcp, kmip)) = kmip {
+        tasks.spawn(open_kmip(&assembly, tcp, kmip, signals, roll)?);
     }
     if let Some((hook, notices)) = assembly.hook.take() {
         tasks.spawn(hook.run(notices, stopping.clone()));
@@ -121,6 +136,12 @@ async fn serve(config: &mut Config) -> Result<()> {
         note_every: config.usage_note_every,
     };
     tasks.spawn(bookkeeper.run(stopping.clone()));
+    let keeper = ObjectKeeper {
+        broker: Arc::clone(&assembly.broker),
+        metrics: Arc::clone(&assembly.metrics),
+        every: config.scheduler_every,
+    };
+    tasks.spawn(keeper.run(stopping.clone()));
     // Signals are heard before anyone is told that we serve: whoever starts us may send one at once.
     let hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
     let mut stops = Stops::hear()?;
@@ -172,6 +193,40 @@ fn open_keyvault(
     open(assembly, tcp, Offer::Broad, keyvault.bounds, front, signals)
 }
 
+fn open_kmip(
+    assembly: &Assembly,
+    tcp: TcpListener,
+    kmip: Kmip,
+    signals: Signals,
+    roll: Arc<Roll>,
+) -> Result<impl Future<Output = ()> + Send + use<>> {
+    let known = assembly.broker.ruling().vaults.contains_key(&kmip.vault);
+    if !known {
+        tracing::warn!(vault = %kmip.vault, "front.kmip serves a vault that there is not yet; make it with `keybroker vault create`");
+    }
+    let passwords = kmip.passwords_file.map(PasswordFile::open).transpose()?;
+    let settings = kmip::Settings {
+        message_bytes_max: kmip.bounds.body_bytes_max,
+        batch_items_max: kmip.batch_items_max,
+        passwords: passwords.map(|file| Arc::new(file) as Arc<dyn kmip::Passwords>),
+        ..kmip::Settings::default()
+    };
+    let operations: Vec<&str> = kmip::table::Operation::ALL.iter().map(|operation| operation.name()).collect();
+    assembly.metrics.begin_front("kmip", &[operations.as_slice(), &["none"]].concat());
+    let serving = Arc::new(KmipServing {
+        front: Arc::new(kmip::Front::new(Arc::clone(&assembly.broker), settings)),
+        vault: kmip.vault,
+        read_max: kmip.read_max,
+        idle_max: kmip.bounds.idle_max,
+        messages: Arc::new(tokio::sync::Semaphore::new(kmip.messages_max)),
+        clock: Arc::clone(&assembly.clock),
+        metrics: Arc::clone(&assembly.metrics),
+        roll,
+    });
+    let listener = listener(assembly, ("kmip", &[]), tcp, Offer::Broad, kmip.bounds, signals)?;
+    Ok(listener.run(move |known| Arc::clone(&serving).connection(known)))
+}
+
 /// A front behind its listener.
 fn open<F: HttpFront>(
     assembly: &Assembly,
@@ -182,16 +237,30 @@ fn open<F: HttpFront>(
     signals: Signals,
 ) -> Result<impl Future<Output = ()> + Send + use<F>> {
     assembly.metrics.begin_front(F::FRONT.word(), &F::operations());
+    let listener = listener(assembly, (F::FRONT.word(), &[b"http/1.1"]), tcp, offer, bounds, signals)?;
+    let serving = Arc::new(Serving { front: Arc::new(front), bounds, metrics: Arc::clone(&assembly.metrics) });
+    Ok(listener.run(move |known| Arc::clone(&serving).connection(known)))
+}
+
+/// What accepts connections for a front, with the protocols that clients may name in the handshake.
+fn listener(
+    assembly: &Assembly,
+    (front, protocols): (&'static str, &'static [&'static [u8]]),
+    tcp: TcpListener,
+    offer: Offer,
+    bounds: Bounds,
+    signals: Signals,
+) -> Result<Listener> {
     let reloader = &assembly.reloader;
     let tls = LiveTls::new(
         Arc::clone(&reloader.trust),
         Arc::clone(&reloader.server),
-        &[b"http/1.1"],
+        protocols,
         offer,
         Arc::new(DefaultTimeProvider),
     )?;
-    let listener = Listener {
-        front: F::FRONT.word(),
+    Ok(Listener {
+        front,
         tcp,
         tls: Arc::new(tls),
         trust: Arc::clone(&reloader.trust),
@@ -200,13 +269,11 @@ fn open<F: HttpFront>(
         metrics: Arc::clone(&assembly.metrics),
         sightings: Arc::clone(&assembly.sightings),
         signals,
-    };
-    let serving = Arc::new(Serving { front: Arc::new(front), bounds, metrics: Arc::clone(&assembly.metrics) });
-    Ok(listener.run(move |known| Arc::clone(&serving).connection(known)))
+    })
 }
 
 fn announce(ready: &Ready) -> Result<()> {
-    tracing::info!(ekm = ?ready.ekm, keyvault = ?ready.keyvault, metrics = ?ready.metrics, "ready");
+    tracing::info!(ekm = ?ready.ekm, keyvault = ?ready.keyvault, kmip = ?ready.kmip, metrics = ?ready.metrics, "ready");
     let mut line = serde_json::to_string(ready)?;
     line.push('\n');
     let mut stdout = std::io::stdout();
@@ -434,10 +501,12 @@ impl OpsPages {
             set(&self.metrics.keys, state, count);
         }
         for (kind, count) in [
+            ("destroyed-object", counts.destroyed_objects),
             ("elevation", counts.elevations),
             ("grant", counts.grants),
             ("identity", counts.identities),
             ("material", counts.materials),
+            ("object", counts.objects),
             ("pin", counts.pins),
             ("vault", counts.vaults),
         ] {

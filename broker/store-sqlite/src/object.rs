@@ -161,10 +161,7 @@ pub fn put_terms(
         Some(stored) => terms_of(&at_rank(connection, keyring, stored.seq)?, keyring),
     };
     for term in before.iter().filter(|term| terms.binary_search(term).is_err()) {
-        state.terms.remove(&keyring.term_element(&term_row(*term, mark.seq)));
-        connection
-            .prepare_cached("DELETE FROM term WHERE term = ?1 AND seq = ?2")?
-            .execute(params![term.0, mark.seq])?;
+        drop_term(connection, keyring, state, (*term, mark.seq))?;
     }
     for term in terms.iter().filter(|term| before.binary_search(term).is_err()) {
         state.terms.add(&keyring.term_element(&term_row(*term, mark.seq)));
@@ -176,6 +173,34 @@ pub fn put_terms(
         rows_of(stored).for_each(|row| state.terms.remove(&keyring.term_element(&row)));
     }
     rows_of(mark).for_each(|row| state.terms.add(&keyring.term_element(&row)));
+    Ok(())
+}
+
+/// Takes everything away by which an object is found, before its mark goes.
+///
+/// # Errors
+/// As [`put_terms`].
+pub fn drop_terms(
+    connection: &Connection,
+    keyring: &Keyring,
+    state: &mut State,
+    mark: &Mark,
+) -> Result<(), StoreError> {
+    for term in terms_of(&at_rank(connection, keyring, mark.seq)?, keyring) {
+        drop_term(connection, keyring, state, (term, mark.seq))?;
+    }
+    rows_of(mark).for_each(|row| state.terms.remove(&keyring.term_element(&row)));
+    Ok(())
+}
+
+fn drop_term(
+    connection: &Connection,
+    keyring: &Keyring,
+    state: &mut State,
+    (term, rank): (TermId, i64),
+) -> Result<(), StoreError> {
+    state.terms.remove(&keyring.term_element(&term_row(term, rank)));
+    connection.prepare_cached("DELETE FROM term WHERE term = ?1 AND seq = ?2")?.execute(params![term.0, rank])?;
     Ok(())
 }
 

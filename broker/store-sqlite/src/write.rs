@@ -100,6 +100,11 @@ impl Write {
                 let (id, rule) = (keyring.key_id(&key.vault, &key.name), Rule::DropAt { revision: key.revision });
                 Self { shown: Shown::Gone, ..unlisted(Kind::Key, id, rule, Vec::new()) }
             }
+            Change::DropObject(object) => {
+                let (id, rule) =
+                    (keyring.object_id(&object.vault, object.id), Rule::DropAt { revision: object.revision });
+                Self { shown: Shown::Gone, ..unlisted(Kind::Object, id, rule, Vec::new()) }
+            }
             Change::DropPin(name) => unlisted(Kind::Pin, keyring.pin_id(name), Rule::Drop, Vec::new()),
             Change::DropSetting(name) => unlisted(Kind::Setting, keyring.setting_id(name), Rule::Drop, Vec::new()),
             Change::DropVault(name) => unlisted(Kind::Vault, keyring.vault_id(name), Rule::Drop, Vec::new()),
@@ -304,6 +309,9 @@ fn is_at(revision: u64, stored: Option<&Mark>) -> bool {
 }
 
 fn take_away(connection: &Connection, keyring: &Keyring, state: &mut State, mark: &Mark) -> Result<(), StoreError> {
+    if mark.kind == Kind::Object {
+        object::drop_terms(connection, keyring, state, mark)?;
+    }
     state.forget(keyring, mark);
     connection
         .prepare_cached("DELETE FROM mark WHERE kind = ?1 AND id = ?2")?

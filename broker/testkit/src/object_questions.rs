@@ -88,6 +88,15 @@ pub(crate) fn objects_are_kept_as_they_were_written(store: Arc<dyn Store>) {
     let gone = next_of(&first, |object| (object.kept, object.life.state) = (Kept::Gone, ObjectState::Destroyed));
     commit(&*store, std::slice::from_ref(&gone));
     assert_eq!(read(&*store), Some(gone));
+    // Dropped, nothing is left of it by any way.
+    let doomed = object(5);
+    commit(&*store, std::slice::from_ref(&doomed));
+    let drop = |object: &ObjectRecord| run(store.commit(vec![Change::DropObject(Arc::new(object.clone()))]));
+    assert!(matches!(drop(&next_of(&doomed, |_| {})), Err(CommitError::Stale)));
+    drop(&doomed).unwrap();
+    assert_eq!(run(store.object(&doomed.vault, doomed.id)).unwrap(), None);
+    assert_eq!(found(&*store, &Filter { names: vec!["name-5".to_owned()], ..Filter::default() }), []);
+    assert!(run(store.objects_due(i64::from(5), 9)).unwrap().is_empty());
     // Made from what is not the newest any more.
     let stale = next_of(&first, |object| object.life.fresh = false);
     assert!(matches!(run(store.commit(vec![put(&object(2)), put(&stale)])), Err(CommitError::Stale)));

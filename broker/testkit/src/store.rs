@@ -103,6 +103,15 @@ impl MemoryStore {
         kept.keys.insert(id, (place, Arc::new(record)));
     }
 
+    /// The same with an object's record.
+    pub fn overwrite_object(&self, record: ObjectRecord) {
+        let mut kept = self.kept();
+        let id = (record.vault.clone(), record.id);
+        if let Some((_, place)) = kept.objects.get_mut(&id) {
+            *place = Arc::new(record);
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,6 +169,13 @@ impl Kept {
                 if self.materials.insert((vault, key, version), material).is_some() {
                     return Err(CommitError::Failed(Failure::internal("material is written once")));
                 }
+            }
+            Change::DropObject(record) => {
+                let id = (record.vault.clone(), record.id);
+                if self.objects.get(&id).is_none_or(|(_, kept)| kept.revision != record.revision) {
+                    return Err(CommitError::Stale);
+                }
+                self.objects.remove(&id);
             }
             Change::PutObject(record) => {
                 let id = (record.vault.clone(), record.id);

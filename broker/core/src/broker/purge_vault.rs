@@ -52,16 +52,35 @@ impl Broker {
                 }
             }
         }
-        self.drop_vault(deed, name, keys).await
+        let objects = self.drop_objects(name).await?;
+        self.drop_vault(deed, name, (keys, objects)).await
+    }
+
+    /// Managed objects go after the key that they were kept under: what is left of them opens nothing already.
+    async fn drop_objects(&self, name: &VaultName) -> Result<u64, Failure> {
+        let mut dropped = 0;
+        loop {
+            let page = self.store.objects(name, &[], None, KEYS_AT_ONCE).await?;
+            if page.items.is_empty() {
+                return Ok(dropped);
+            }
+            dropped += page.items.len() as u64;
+            self.commit(page.items.into_iter().map(Change::DropObject).collect()).await?;
+        }
     }
 
     /// The vault's grants go with it, also those that wait: a later vault of the same name is another one.
-    async fn drop_vault(&self, deed: &mut Deed<'_>, name: &VaultName, keys: u64) -> Result<(), Failure> {
+    async fn drop_vault(
+        &self,
+        deed: &mut Deed<'_>,
+        name: &VaultName,
+        (keys, objects): (u64, u64),
+    ) -> Result<(), Failure> {
         let desk = self.desk.lock().await;
         let here = |scope: &Scope| scope.vault() == Some(name);
         let grants: Vec<_> =
             self.turns.begin().policy.grants().filter(|grant| here(&grant.scope)).map(|grant| grant.id).collect();
-        deed.detail = Some(format!("keys purged with it: {keys}; grants in it: {}", grants.len()));
+        deed.detail = Some(format!("keys purged with it: {keys}; objects: {objects}; grants in it: {}", grants.len()));
         let mut changes = vec![Change::DropVault(name.clone())];
         changes.extend(grants.iter().copied().map(Change::DropGrant));
         let standing = self.turns.begin();

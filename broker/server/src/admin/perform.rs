@@ -1,6 +1,7 @@
 //! From a line to a verb and back.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use broker_backend_wasm::WasmBackend;
@@ -22,8 +23,10 @@ use broker_core::verb::Operation;
 use broker_store_sqlite::{CopyHead, SqliteStore, StoreCopy};
 use rustls_pki_types::UnixTime;
 
+use super::kmip;
 use super::wire::{self, Ask, Reply};
 use crate::hex;
+use crate::kmip::Roll;
 use crate::sighting::Proofs;
 use crate::task::ClockGuard;
 
@@ -32,6 +35,8 @@ pub struct Desk {
     pub broker: Arc<Broker>,
     pub guard: Arc<ClockGuard>,
     pub proofs: Proofs,
+    /// Where KMIP clients connect, and who is there.
+    pub kmip: Option<(SocketAddr, Arc<Roll>)>,
     pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
     pub store: Arc<SqliteStore>,
 }
@@ -163,6 +168,7 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
             let findings = broker.examine(asker, principal, (vault, key), &proofs).await?;
             Ok(Reply::Findings(findings.into_iter().map(finding_out).collect()))
         }
+        Ask::KmipStatus {} => kmip::status(desk, asker).await.map(Reply::Kmip),
         Ask::ListElevations { scope } => {
             let elevations = broker.list_elevations(asker, scope_of(&scope)?).await?;
             Ok(Reply::Elevations(elevations.iter().map(|one| elevation_out(one)).collect()))
@@ -216,6 +222,10 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
                 })
             };
             broker.restore_backend(asker, format!("backend {name}"), act).await.map(|()| Reply::Done {})
+        }
+        Ask::RotateKek { vault } => {
+            let vault = VaultName::parse(&vault).map_err(bad_name)?;
+            Ok(Reply::Kek { version: broker.rotate_kek(asker, vault).await?.to_string() })
         }
         Ask::UnassignIdentity { name, principal } => {
             let principal = Principal::parse(&principal).map_err(bad_name)?;
@@ -350,7 +360,7 @@ fn finding_out(finding: Finding) -> wire::Finding {
     wire::Finding { step, good, found, mend }
 }
 
-fn pin_out(pin: &Arc<Pin>) -> wire::Pin {
+pub(super) fn pin_out(pin: &Arc<Pin>) -> wire::Pin {
     wire::Pin {
         name: pin.name.to_string(),
         sha256: hex(&pin.sha256),

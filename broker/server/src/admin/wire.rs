@@ -80,6 +80,7 @@ pub enum Ask {
         vault: String,
         key: String,
     },
+    KmipStatus {},
     ListElevations {
         scope: String,
     },
@@ -121,6 +122,9 @@ pub enum Ask {
         /// Hexadecimal.
         backup: String,
         password: Password,
+    },
+    RotateKek {
+        vault: String,
     },
     UnassignIdentity {
         name: String,
@@ -178,6 +182,11 @@ pub enum Reply {
         generation: u64,
         records: u64,
     },
+    #[serde(rename_all = "kebab-case")]
+    Kek {
+        version: String,
+    },
+    Kmip(Kmip),
     Pins(Vec<Pin>),
     Refused {
         reason: String,
@@ -285,6 +294,40 @@ pub struct Counted {
     /// allowed, refused or error.
     pub outcome: String,
     pub count: u64,
+}
+
+/// Who is connected to the KMIP listener, and who may.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kmip {
+    /// None: the configuration has no front.kmip.
+    pub listens: Option<String>,
+    pub connections: usize,
+    /// The oldest of them, at most 1000.
+    pub connected: Vec<KmipClient>,
+    pub trusted: Vec<Pin>,
+    pub vaults: Vec<KmipVault>,
+    pub now: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct KmipClient {
+    pub principal: String,
+    pub sha256: String,
+    pub peer: String,
+    pub since: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_message: Option<i64>,
+    pub certificate_ends: i64,
+}
+
+/// A vault with managed objects under older versions of its KEK.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct KmipVault {
+    pub name: String,
+    pub objects_waiting_rewrap: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

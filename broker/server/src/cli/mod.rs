@@ -9,6 +9,7 @@ mod dev_pki;
 mod hsm_test;
 mod identity;
 mod init;
+mod kmip;
 mod root;
 mod say;
 mod sidecar;
@@ -59,6 +60,8 @@ enum Command {
     Pin(admin::PinCommand),
     /// Make, assign, show and end identities, which rights are given to before anyone can act as them
     Identity(identity::IdentityCommand),
+    /// Whom the KMIP listener trusts, who is connected, and the key under which objects are kept
+    Kmip(kmip::KmipCommand),
     /// Set and lift delete locks of keys, through the running broker
     Key(admin::KeyCommand),
     /// Back up and restore what a backend keeps for itself, through the running broker
@@ -135,6 +138,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Backend(backend) => backend.run(),
         Command::Store(store) => store.run(),
         Command::Root(root) => root.run(),
+        Command::Kmip(kmip) => kmip.run(),
         Command::Clock(clock) => clock.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Client(client) => client.run(),

@@ -249,6 +249,7 @@ pub enum NamesBy {
 pub struct Front {
     pub ekm: Option<Ekm>,
     pub keyvault: Option<Keyvault>,
+    pub kmip: Option<Kmip>,
 }
 
 #[derive(Deserialize)]
@@ -308,6 +309,44 @@ pub struct Keyvault {
     pub handshake_ms_max: u64,
     #[serde(default = "idle_ms_max")]
     pub idle_ms_max: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Kmip {
+    pub listen: SocketAddr,
+    pub vault: String,
+    #[serde(default = "kmip_message_bytes_max")]
+    pub message_bytes_max: usize,
+    #[serde(default = "kmip_batch_items_max")]
+    pub batch_items_max: usize,
+    #[serde(default = "connections_max")]
+    pub connections_max: usize,
+    pub messages_max: Option<usize>,
+    #[serde(default = "handshake_ms_max")]
+    pub handshake_ms_max: u64,
+    #[serde(default = "kmip_read_ms_max")]
+    pub read_ms_max: u64,
+    #[serde(default = "kmip_idle_ms_max")]
+    pub idle_ms_max: u64,
+    pub passwords_file: Option<PathBuf>,
+}
+
+fn kmip_message_bytes_max() -> usize {
+    1 << 20
+}
+
+fn kmip_batch_items_max() -> usize {
+    64
+}
+
+fn kmip_read_ms_max() -> u64 {
+    30_000
+}
+
+/// Storage keeps its connections open for long between two keys.
+fn kmip_idle_ms_max() -> u64 {
+    3_600_000
 }
 
 fn tenant() -> String {

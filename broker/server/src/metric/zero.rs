@@ -25,6 +25,8 @@ const ENDS: [(&str, &str); 6] = [
 
 /// What the scheduler does, and how it ends: well, or with what it is tried again after.
 const DEEDS: [&str; 4] = ["notify", "purge", "purge-vault", "rotate"];
+/// The same of what is done for managed objects, which no date of a key foresees.
+const OBJECT_DEEDS: [&str; 2] = ["rewrap", "settle"];
 const DEED_OUTCOMES: [&str; 5] = ["audit-unavailable", "backend-unavailable", "internal", "ok", "store-unavailable"];
 
 /// How a TLS handshake ends, as `Listener` calls it.
@@ -49,6 +51,11 @@ impl Metrics {
         }
         for deed in DEEDS {
             self.deeds_next.with_label_values(&[deed]);
+            for outcome in DEED_OUTCOMES {
+                self.deeds.with_label_values(&[deed, outcome]);
+            }
+        }
+        for deed in OBJECT_DEEDS {
             for outcome in DEED_OUTCOMES {
                 self.deeds.with_label_values(&[deed, outcome]);
             }

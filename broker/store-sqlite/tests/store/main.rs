@@ -6,6 +6,7 @@ mod commits;
 mod crash;
 mod disk_full;
 mod measure;
+mod objects;
 mod opening;
 mod purge;
 mod questions;

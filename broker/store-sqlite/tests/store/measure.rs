@@ -73,7 +73,7 @@ async fn figures_of_reading_a_large_store() {
     eprintln!("after reading all: resident {} MiB, {:?}", resident_mib(), store.stats());
 }
 
-async fn spent(times: usize, deed: impl AsyncFn(usize)) -> String {
+pub async fn spent(times: usize, deed: impl AsyncFn(usize)) -> String {
     let mut all = Vec::with_capacity(times);
     for number in 0..times {
         let begun = Instant::now();
@@ -85,7 +85,7 @@ async fn spent(times: usize, deed: impl AsyncFn(usize)) -> String {
     format!("p50 {:?}, p99 {:?}", at(50), at(99))
 }
 
-fn resident_mib() -> u64 {
+pub fn resident_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024

@@ -145,23 +145,24 @@ impl Broker {
         vault: &VaultName,
         id: ObjectId,
     ) -> Result<(Permit<V>, Arc<Vault>, Arc<ObjectRecord>), Failure> {
-        let broad = deed.permit::<V>();
-        let turn = deed.turn()?;
         let principal = &deed.asker.principal;
-        let may_own = turn.policy.missing(principal, &scope_of(vault, id), Permission::ObjectOwn, deed.now_s).is_none();
-        let broad = match broad {
-            Err(failure) if !may_own || !matches!(failure.refusal, Refusal::Forbidden(_)) => return Err(failure),
-            broad => broad.ok(),
-        };
-        let vault = vault_of(turn, vault)?;
-        let record = self.store.object(&vault.name, id).await?;
-        match (broad, record) {
-            (Some(permit), Some(record)) => Ok((permit, vault, record)),
-            (None, Some(record)) if record.owner == *principal => {
-                Ok((deed.permit_on_object(&record.owner)?, vault, record))
-            }
-            (_, _) => Err(Refusal::ObjectNotFound { object: id }.into()),
+        let missing = || Refusal::ObjectNotFound { object: id };
+        let may_own = deed.turn()?.policy.missing(principal, &scope_of(vault, id), Permission::ObjectOwn, deed.now_s);
+        if may_own.is_some() {
+            let permit = deed.permit::<V>()?;
+            let vault = vault_of(deed.turn()?, vault)?;
+            let record = self.store.object(&vault.name, id).await?.ok_or_else(missing)?;
+            return Ok((permit, vault, record));
         }
+        let record = self.store.object(vault, id).await?;
+        // One that is not there is asked for like another's: it counts in the rate, and the network is looked at.
+        let owner = record.as_ref().map_or(principal, |record| &record.owner);
+        let permit = match deed.permit_on_object::<V>(owner) {
+            Err(failure) if matches!(failure.refusal, Refusal::Forbidden(_)) => return Err(missing().into()),
+            permit => permit?,
+        };
+        let vault = vault_of(deed.turn()?, vault)?;
+        Ok((permit, vault, record.ok_or_else(missing)?))
     }
 
     /// Changes an object by a pure transition, again when another change came first. With `ends_use`, waits until no

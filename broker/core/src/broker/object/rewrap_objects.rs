@@ -26,18 +26,18 @@ pub struct Rewrapped {
 }
 
 impl Broker {
-    /// How many objects of a vault are kept under older versions of its KEK, and how many under the newest. None when the
-    /// vault has no KEK yet. Not a request: for metrics and the task that re-wraps.
+    /// How many objects of a vault are kept under older versions of its KEK. Not a request: for metrics, and the task that
+    /// re-wraps.
     ///
     /// # Errors
     /// The store's failure.
-    pub async fn kek_progress(&self, vault: &VaultName) -> Result<Option<(u64, u64)>, Failure> {
-        let Some(kek) = self.store.key(vault, &KeyName::object_kek()).await? else { return Ok(None) };
-        let (newest, mut older) = (kek.latest().version, 0);
+    pub async fn older_kek_objects(&self, vault: &VaultName) -> Result<u64, Failure> {
+        let Some(kek) = self.store.key(vault, &KeyName::object_kek()).await? else { return Ok(0) };
+        let mut older = 0;
         for version in &kek.versions[..kek.versions.len() - 1] {
             older += self.store.count_objects(vault, &Term::of_kek(version.version)).await?;
         }
-        Ok(Some((older, self.store.count_objects(vault, &Term::of_kek(newest)).await?)))
+        Ok(older)
     }
 
     /// Re-wraps at most [`REWRAPPED_MAX`] objects of a vault whose key is wrapped under an older version: each is unwrapped,

@@ -6,6 +6,7 @@ mod key;
 mod luks;
 mod material;
 mod rewrap;
+mod sign_csr;
 mod vault;
 
 use anyhow::{Context as _, Result, ensure};
@@ -39,6 +40,8 @@ enum Action {
     Rewrap(rewrap::Rewrap),
     /// Make a new version of a key
     Rotate(key::Rotate),
+    /// Sign a client's certificate request with a CA's key, here and without a broker
+    SignCsr(sign_csr::SignCsr),
     /// Unwrap what wrap or data-key wrapped
     Unwrap(key::Unwrap),
     /// Wrap a secret from a file or stdin
@@ -58,6 +61,7 @@ impl ClientCommand {
                 Action::Pending(command) => command.run().await,
                 Action::Rewrap(command) => command.run().await,
                 Action::Rotate(command) => command.run().await,
+                Action::SignCsr(command) => command.run(),
                 Action::Unwrap(command) => command.run().await,
                 Action::Wrap(command) => command.run().await,
             }
