@@ -4,7 +4,6 @@
 #[path = "../../../tests/src/kmip/mod.rs"]
 mod kmip;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use broker_core::grant::Scope;
@@ -13,18 +12,11 @@ use broker_core::permission::Permission;
 use broker_front_kmip::ttlv::Item;
 use broker_front_kmip::{AskerSeed, Front, Settings};
 use broker_testkit::{Bench, principal, run};
-use kmip::case::{EXCEPTED, Exchange, read};
+use kmip::case::{EXCEPTED, Exchange, cases, read};
 use kmip::compare::Memory;
 
 const CLIENT: &str = "corp/cn:client";
 const NOW_S: i64 = 1_800_000_000;
-
-fn cases(version: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kmip/oasis").join(version);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort(); // SASED and TL go on from case to case
-    files
-}
 
 fn replay(version: &str) {
     let bench = Bench::new();

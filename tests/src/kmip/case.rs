@@ -1,7 +1,7 @@
 //! The OASIS test cases: XML into messages, with their variables filled in.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use broker_front_kmip::name::Tag;
 use broker_front_kmip::table::{ENUMERATIONS, MASKS};
@@ -42,6 +42,23 @@ pub const EXCEPTED: &[(&str, usize, &str)] = &[
 ];
 
 const TRIPLE_DES: &str = "a 3DES key: NIST SP 800-131A disallows it since 2024, and none is made";
+
+/// The files of a version, `v1.4` say, in their order: SASED and TL go on from case to case.
+///
+/// # Panics
+/// They are not there.
+#[must_use]
+pub fn cases(version: &str) -> Vec<PathBuf> {
+    // From the tests' own folder and from the front's alike.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find_map(|root| {
+        let folder = root.join("tests/kmip/oasis").join(version);
+        folder.is_dir().then_some(folder)
+    });
+    let entries = std::fs::read_dir(folder.expect("the cases are in the repository")).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
 
 /// The exchanges of a file, in order.
 ///
