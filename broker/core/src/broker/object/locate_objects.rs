@@ -45,10 +45,9 @@ impl Broker {
         let owner = deed.asker.principal.clone();
         let _spent: Permit<verb::LocateObjects> = deed.permit_on_object(&owner)?;
         let vault = vault_of(deed.turn()?, &ask.vault)?;
-        if !sees_all {
-            if ask.filter.owner.replace(owner.clone()).is_some_and(|asked| asked != owner) {
-                return Ok(Vec::new());
-            }
+        // Its own alone, whosever it asked for.
+        if !sees_all && ask.filter.owner.replace(owner.clone()).is_some_and(|asked| asked != owner) {
+            return Ok(Vec::new());
         }
         let most = ask.most.unwrap_or(LOCATED_MAX).min(LOCATED_MAX);
         let too_many = |what: &str, count: usize| {
