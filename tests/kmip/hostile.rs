@@ -6,6 +6,7 @@ use broker_front_kmip::name::Tag;
 use broker_front_kmip::table::{Operation, ResultReason};
 use broker_front_kmip::ttlv::{Item, Value};
 use keybroker_tests::Broker;
+use keybroker_tests::kmip::payload::{ask, request};
 
 use crate::desk::{kmip, owner, speak};
 
@@ -24,21 +25,6 @@ fn reasons(response: &[u8]) -> Vec<Option<ResultReason>> {
     };
     let answer = Item::decode(response).unwrap();
     answer.items().iter().filter(|item| item.tag == Tag::BatchItem).map(reason).collect()
-}
-
-fn request(minor: i32, extra: Vec<Item>, asks: Vec<Item>) -> Item {
-    let version = vec![Item::integer(Tag::ProtocolVersionMajor, 1), Item::integer(Tag::ProtocolVersionMinor, minor)];
-    let mut head = vec![Item::structure(Tag::ProtocolVersion, version)];
-    head.extend(extra);
-    head.push(Item::integer(Tag::BatchCount, i32::try_from(asks.len()).unwrap()));
-    let items = std::iter::once(Item::structure(Tag::RequestHeader, head)).chain(asks).collect();
-    Item::structure(Tag::RequestMessage, items)
-}
-
-fn ask(operation: Operation, payload: Vec<Item>) -> Item {
-    let items =
-        vec![Item::enumeration(Tag::Operation, operation.value()), Item::structure(Tag::RequestPayload, payload)];
-    Item::structure(Tag::BatchItem, items)
 }
 
 fn discover() -> Item {

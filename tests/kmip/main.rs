@@ -6,5 +6,6 @@
 mod desk;
 mod hostile;
 mod oasis;
+mod permissions;
 mod pykmip;
 mod vsphere;

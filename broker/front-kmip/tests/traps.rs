@@ -1,6 +1,9 @@
 //! What other people's clients do that is not in the standard's examples, and who may do what.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../../tests/src/kmip/payload.rs"]
+mod payload;
+
 use std::sync::Arc;
 
 use broker_core::grant::Scope;
@@ -15,6 +18,7 @@ use broker_front_kmip::table::{Operation, ResultReason};
 use broker_front_kmip::ttlv::{Item, Value};
 use broker_front_kmip::{AskerSeed, Front, Password, Passwords, Settings};
 use broker_testkit::{Bench, principal, run};
+use payload::{ask, attribute, creation, named, request, sound, text, uid};
 
 const OWNER: &str = "corp/cn:owner";
 const STRANGER: &str = "corp/cn:stranger";
@@ -41,12 +45,6 @@ impl Desk {
     }
 
     fn send(&self, who: &str, head: Vec<Item>, asks: Vec<Item>) -> Vec<Outcome> {
-        let version =
-            vec![Item::integer(Tag::ProtocolVersionMajor, 1), Item::integer(Tag::ProtocolVersionMinor, self.minor)];
-        let mut header = vec![Item::structure(Tag::ProtocolVersion, version)];
-        header.extend(head);
-        header.push(Item::integer(Tag::BatchCount, i32::try_from(asks.len()).unwrap()));
-        let items = std::iter::once(Item::structure(Tag::RequestHeader, header)).chain(asks).collect();
         let seed = AskerSeed {
             request: RequestId([7; 16]),
             principal: principal(who),
@@ -56,7 +54,7 @@ impl Desk {
             vault: self.bench.vault(),
             now_s: NOW_S,
         };
-        let message = Item::structure(Tag::RequestMessage, items);
+        let message = request(self.minor, head, asks);
         let answer = Item::decode(&run(self.front.answer(seed, &message.encode())).bytes).unwrap();
         let items = answer.items().iter().filter(|item| item.tag == Tag::BatchItem);
         items
@@ -78,39 +76,6 @@ impl Desk {
     fn create(&self, attributes: Vec<Item>) -> String {
         id(&self.ask(Operation::Create, creation(attributes)))
     }
-}
-
-fn ask(operation: Operation, payload: Vec<Item>) -> Item {
-    let operation = Item::enumeration(Tag::Operation, operation.value());
-    Item::structure(Tag::BatchItem, vec![operation, Item::structure(Tag::RequestPayload, payload)])
-}
-
-fn attribute(name: &str, value: Value) -> Item {
-    let value = Item { tag: Tag::AttributeValue, value };
-    Item::structure(Tag::Attribute, vec![Item::text(Tag::AttributeName, name), value])
-}
-
-fn text(text: &str) -> Value {
-    Item::text(Tag::AttributeValue, text).value
-}
-
-fn named(name: &str) -> Item {
-    attribute("Name", Value::Structure(vec![Item::text(Tag::NameValue, name), Item::enumeration(Tag::NameType, 1)]))
-}
-
-/// AES-256 for every use.
-fn creation(more: Vec<Item>) -> Vec<Item> {
-    let mut attributes = vec![
-        attribute("Cryptographic Algorithm", Value::Enumeration(3)),
-        attribute("Cryptographic Length", Value::Integer(256)),
-        attribute("Cryptographic Usage Mask", Value::Integer(0x3ff)),
-    ];
-    attributes.extend(more);
-    vec![Item::enumeration(Tag::ObjectType, 2), Item::structure(Tag::TemplateAttribute, attributes)]
-}
-
-fn uid(id: &str) -> Item {
-    Item::text(Tag::UniqueIdentifier, id)
 }
 
 fn texts(item: &Item, tag: Tag) -> Vec<String> {
@@ -303,49 +268,6 @@ fn an_rsa_pair_is_given_in_the_formats_that_backup_programs_ask_for() {
     let (pkcs1, spki) = (get(&public, 3).unwrap(), get(&public, 5).unwrap());
     assert!(spki.ends_with(&pkcs1) && spki.len() > pkcs1.len());
     assert_eq!(get(&private, 1), Err(ResultReason::KeyFormatTypeNotSupported));
-}
-
-/// A payload that gets as far as the core.
-fn sound(operation: Operation, id: &str) -> Vec<Item> {
-    let digest = Item::structure(Tag::CryptographicParameters, vec![Item::enumeration(Tag::HashingAlgorithm, 6)]);
-    let data = Item::byte_string(Tag::Data, [0; 16]);
-    match operation {
-        Operation::Create => creation(Vec::new()),
-        Operation::CreateKeyPair => {
-            let common = vec![
-                attribute("Cryptographic Algorithm", Value::Enumeration(4)),
-                attribute("Cryptographic Length", Value::Integer(2048)),
-            ];
-            vec![Item::structure(Tag::CommonTemplateAttribute, common)]
-        }
-        Operation::Register => {
-            let value = vec![Item::enumeration(Tag::OpaqueDataType, 1), Item::byte_string(Tag::OpaqueDataValue, [1])];
-            vec![Item::enumeration(Tag::ObjectType, 8), Item::structure(Tag::OpaqueObject, value)]
-        }
-        Operation::DeriveKey => vec![
-            Item::enumeration(Tag::ObjectType, 2),
-            uid(id),
-            Item::enumeration(Tag::DerivationMethod, 2),
-            Item::structure(Tag::DerivationParameters, vec![digest]),
-            creation(Vec::new()).remove(1),
-        ],
-        Operation::AddAttribute | Operation::ModifyAttribute => vec![uid(id), attribute("x-a", text("v"))],
-        Operation::DeleteAttribute => vec![uid(id), Item::text(Tag::AttributeName, "x-a")],
-        Operation::Revoke => {
-            let why = vec![Item::enumeration(Tag::RevocationReasonCode, 1)];
-            vec![uid(id), Item::structure(Tag::RevocationReason, why)]
-        }
-        Operation::Locate => Vec::new(),
-        Operation::RNGRetrieve => vec![Item::integer(Tag::DataLength, 16)],
-        Operation::Hash => vec![digest, data],
-        _ => vec![
-            uid(id),
-            Item::structure(Tag::CryptographicParameters, vec![Item::enumeration(Tag::BlockCipherMode, 2)]),
-            data,
-            Item::byte_string(Tag::SignatureData, [0; 16]),
-            Item::byte_string(Tag::MACData, [0; 16]),
-        ],
-    }
 }
 
 #[test]
