@@ -127,7 +127,10 @@ fn clients_of_1_0_get_the_index_of_a_name_and_later_ones_do_not() {
 fn padding_that_is_counted_into_a_text_is_no_part_of_it() {
     let desk = Desk::new(0);
     let id = desk.create(vec![named("db2key\0\0")]);
-    assert_eq!(texts(&desk.ask(Operation::Locate, vec![named("db2key")]), Tag::UniqueIdentifier), std::slice::from_ref(&id));
+    assert_eq!(
+        texts(&desk.ask(Operation::Locate, vec![named("db2key")]), Tag::UniqueIdentifier),
+        std::slice::from_ref(&id)
+    );
     let got = desk.ask(Operation::Get, vec![uid(&format!("{id}\0\0\0\0"))]);
     assert_eq!(bytes(&got, Tag::KeyMaterial).len(), 32);
 }

@@ -18,7 +18,10 @@ pub fn object(number: u32) -> ObjectRecord {
     let mut id = [0; 16];
     id[12..].copy_from_slice(&number.to_be_bytes());
     let attributes = Attributes {
-        names: vec![Indexed { index: 0, value: ObjectName { text: format!("name-{number}"), uri: number.is_multiple_of(2) } }],
+        names: vec![Indexed {
+            index: 0,
+            value: ObjectName { text: format!("name-{number}"), uri: number.is_multiple_of(2) },
+        }],
         groups: vec![Indexed { index: 3, value: format!("group-{}", number % 10) }],
         links: vec![(LinkKind::ReplacedObject, ObjectId([9; 16]))],
         usage: UsageMask(12),

@@ -44,7 +44,10 @@ impl Broker {
         let first = ask.bases.first().copied().unwrap_or(ObjectId([0; 16]));
         let (_spent, vault, base) = self.object_for::<verb::DeriveObject>(deed, &ask.vault, first).await?;
         let bytes = ask.bits as usize / 8;
-        if !(1..=2).contains(&ask.bases.len()) || !ask.bits.is_multiple_of(8) || !(1..=DERIVED_BYTES_MAX).contains(&bytes) {
+        if !(1..=2).contains(&ask.bases.len())
+            || !ask.bits.is_multiple_of(8)
+            || !(1..=DERIVED_BYTES_MAX).contains(&bytes)
+        {
             let problem = format!(
                 "a key is derived from one or two objects and has 8 to {} bits, a multiple of 8",
                 DERIVED_BYTES_MAX * 8
