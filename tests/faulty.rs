@@ -73,6 +73,7 @@ fn every_excess_is_stopped_counted_and_told() {
         ("fault-big", broken, "output-kill"),
         ("fault-recurse", broken, "trap"),
         ("fault-trap", broken, "trap"),
+        ("fault-hoard", broken, "trap"),
         ("fault-hostcalls", broken, "trap"),
         ("fault-handle", broken, "trap"),
     ];
@@ -82,6 +83,10 @@ fn every_excess_is_stopped_counted_and_told() {
         assert_eq!((answer.status, answer.code().as_str()), refusal, "{name}");
         assert!(answer.message().starts_with("backend faulty "), "{name}: {}", answer.message());
         assert!(events(&broker, event) > before, "{name} is not counted as {event}");
+    }
+    let log = broker.log();
+    for told in ["held more than 64 handles", "asked for cryptography more than 128 times"] {
+        assert!(log.contains(told), "{told}: {log}");
     }
     let answer = struck(&client, "fault-logflood");
     assert_eq!(answer.status, 200, "a guest that talks too much is cut short, no more: {answer:?}");

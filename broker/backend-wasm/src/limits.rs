@@ -55,7 +55,7 @@ impl Default for Limits {
             output_bytes_max: 65 << 10,
             log_lines_max: 32,
             host_calls_max: 1_000,
-            acts_max: 64,
+            acts_max: 128,
             compute_percent_max: 20,
             handles_max: 64,
             component_bytes_max: 64 << 20,

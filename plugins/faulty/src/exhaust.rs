@@ -8,6 +8,8 @@ use keybroker_sdk::{crypto, handles, log};
 pub enum Exhaust {
     /// Answers 2 MiB: fits in memory, is more than any wrapped key.
     BigAnswer,
+    /// Opens its key again and again and lets none go.
+    Hoard,
     /// Calls `crypto.open` without end: every round leaves the guest.
     HostCalls,
     /// Answers 100 MB.
@@ -31,6 +33,7 @@ pub fn answer(exhaust: Exhaust, material: &[u8]) -> Option<Vec<u8>> {
     match exhaust {
         Exhaust::BigAnswer => Some(vec![0x5A; 2 << 20]),
         Exhaust::HugeAnswer => Some(vec![0x5A; 100_000_000]),
+        Exhaust::Hoard => hoard(material),
         Exhaust::HostCalls => open_forever(material),
         Exhaust::LogFlood => {
             for line in 0..10_000 {
@@ -70,6 +73,13 @@ fn open_forever(material: &[u8]) -> ! {
     let sealed = handles::sealed(material).unwrap_or_default();
     loop {
         drop(crypto::open(sealed));
+    }
+}
+
+fn hoard(material: &[u8]) -> ! {
+    let sealed = handles::sealed(material).unwrap_or_default();
+    loop {
+        std::mem::forget(crypto::open(sealed));
     }
 }
 

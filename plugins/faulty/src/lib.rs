@@ -40,6 +40,7 @@ const FAULTS: &[(&str, Fault)] = &[
     ("fault-foreign", Fault::Trespass(Trespass::Foreign)),
     ("fault-forge", Fault::Trespass(Trespass::Forge)),
     ("fault-handle", Fault::Trespass(Trespass::Handle)),
+    ("fault-hoard", Fault::Exhaust(Exhaust::Hoard)),
     ("fault-hostcalls", Fault::Exhaust(Exhaust::HostCalls)),
     ("fault-huge", Fault::Exhaust(Exhaust::HugeAnswer)),
     ("fault-leak", Fault::Trespass(Trespass::Leak)),
