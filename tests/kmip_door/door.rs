@@ -13,7 +13,7 @@ fn an_objects_owner_alone_sees_it_until_a_grant_says_otherwise() {
     let (owner, other) = (speak(&owner(&broker, "esx1")), speak(&owner(&broker, "esx2")));
     let id = owner.create(Some("disk-1"));
     assert_eq!(owner.ask(&get(&id)).key().len(), 32);
-    assert_eq!(owner.ask(&locate("disk-1")).ids(), [id.clone()]);
+    assert_eq!(owner.ask(&locate("disk-1")).ids(), std::slice::from_ref(&id));
     // To another it is not even there.
     assert_eq!(other.ask(&get(&id)).failure(), Some(ITEM_NOT_FOUND));
     assert_eq!(other.ask(&locate("disk-1")).ids(), [] as [String; 0]);
@@ -24,7 +24,7 @@ fn an_objects_owner_alone_sees_it_until_a_grant_says_otherwise() {
     let reader = speak(&client(&broker, &broker.identity("reader")));
     assert_eq!(reader.ask(&get(&id)).failure(), Some(PERMISSION_DENIED));
     broker.grant(&broker.principal("reader"), "get,list", "/vault1");
-    assert_eq!(reader.ask(&locate("disk-1")).ids(), [id.clone()]);
+    assert_eq!(reader.ask(&locate("disk-1")).ids(), std::slice::from_ref(&id));
     assert_eq!(reader.ask(&on_object(0xb, &id)).failure(), None);
     assert_eq!(reader.ask(&get(&id)).failure(), Some(PERMISSION_DENIED));
     // The key that keeps it is nobody's to see.

@@ -88,8 +88,8 @@ async fn an_object_that_is_none_of_many_that_are_some_of_it_is_refused_in_time()
     let all: Vec<_> = (0..2000_u32)
         .map(|number| {
             let mut one = object(number);
-            one.attributes.groups[0].value = if number % 2 == 0 { "even" } else { "odd" }.to_owned();
-            one.bits = Some(if number % 2 == 0 { 128 } else { 256 });
+            one.attributes.groups[0].value = if number.is_multiple_of(2) { "even" } else { "odd" }.to_owned();
+            one.bits = Some(if number.is_multiple_of(2) { 128 } else { 256 });
             put(&one)
         })
         .collect();
