@@ -433,7 +433,12 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
         Operation::RestoreStore,
         Operation::RotateRoot,
     ];
-    let by_socket = |operation: &Operation| !on_routes.contains(operation) && !inside.contains(operation);
+    // Managed objects come in by KMIP, and are asked for there.
+    let by_kmip = |operation: &Operation| {
+        operation.word().contains("object") || matches!(operation, Operation::HashData | Operation::RotateKek)
+    };
+    let by_socket =
+        |operation: &Operation| !on_routes.contains(operation) && !inside.contains(operation) && !by_kmip(operation);
     for operation in Operation::ALL.iter().copied().filter(by_socket) {
         let permission = operation.permission();
         counter.uids += 1;
