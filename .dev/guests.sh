@@ -4,49 +4,45 @@
 # the toolchain in use, from rustup, or from Debian's rustc-web, which brings the library's sources and lets cargo build
 # it. The same toolchain gives the same bytes, wherever the clone lies.
 
-WASM_TARGET=wasm32-unknown-unknown
+. plugins/wasm.sh # how; the kit of an author of plugins has it too
+
 GUESTS=(software derive double transit keyvault faulty faulty-import faulty-reach faulty-reveal)
-RUSTUP_SECONDS_MAX=45
 
 build_guests() {
     local way guest
     way=$(wasm_library)
     if [ "$way" = none ]; then
         install_packages "no standard library for $WASM_TARGET here, and rustup cannot fetch it" \
-            rustc-web cargo-web rust-web-src
+            rustc-web cargo-web rust-web-src lld-19
         way=debian
     fi
     step "guests: building ${GUESTS[*]} (wasm32, $(describe_way "$way"))"
-    compile_guests "$way"
+    (cd plugins && build_wasm "$way" "$CACHE/guests-target" --locked)
     cargo build --target-dir "$CACHE/componentize-target" --manifest-path plugins/componentize/Cargo.toml --quiet --locked
     mkdir -p "$CACHE/guests"
     for guest in "${GUESTS[@]}"; do
         RUST_BACKTRACE=0 "$CACHE/componentize-target/debug/componentize" \
             "$CACHE/guests-target/$WASM_TARGET/release/${guest//-/_}.wasm" "$CACHE/guests/$guest.wasm"
     done
+    build_example js
+    build_example python
 }
 
-# Where the standard library comes from: toolchain, debian, rustup, or none as yet.
-wasm_library() {
-    if toolchain_has_library; then
-        echo toolchain
-    elif [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -d "$(debian_sources)" ]; then
-        echo debian
-    elif command -v rustup >/dev/null &&
-        timeout "$RUSTUP_SECONDS_MAX" rustup --quiet target add "$WASM_TARGET" >/dev/null 2>&1 &&
-        toolchain_has_library; then
-        echo rustup
-    else
-        echo none
-    fi
-}
-
-toolchain_has_library() {
-    compgen -G "$(rustc --print target-libdir --target "$WASM_TARGET")/libstd-*.rlib" >/dev/null
-}
-
-debian_sources() {
-    echo "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std"
+# build_example LANG: what `keybroker plugin new example-LANG --lang LANG` begins, built as its own README says; made again
+# only when something that it is made of changes, for it takes packages of 100 MB and a minute.
+build_example() {
+    local name=example-$1 folder=$CACHE/example-$1 template=plugins/templates/$1 sources
+    sources=$(find "$template" plugins/templates/world.wit wit/0.1.0 -type f | sort | xargs cat | sha256sum | cut -d' ' -f1)
+    [ -e "$CACHE/guests/$name.wasm" ] && [ "$(cat "$folder/made-from.sha256" 2>/dev/null)" = "$sources" ] && return
+    step "guests: building $name"
+    mkdir -p "$folder/wit/deps/keybroker"
+    cp -r "$template/." "$folder"
+    cp plugins/templates/world.wit "$folder/wit/"
+    cp wit/0.1.0/*.wit "$folder/wit/deps/keybroker/"
+    (cd "$folder" && find . -path ./node_modules -prune -o -path ./.venv -prune -o -type f -print | xargs sed -i "s/@NAME@/$name/g")
+    env -u NODE_MODULES -u COMPONENTIZE_PY bash "$folder/build.sh"
+    mv "$folder/$name.wasm" "$CACHE/guests/$name.wasm"
+    echo "$sources" >"$folder/made-from.sha256"
 }
 
 describe_way() {
@@ -55,36 +51,4 @@ describe_way() {
         rustup) echo "standard library fetched by rustup" ;;
         debian) echo "Debian's rustc-web" ;;
     esac
-}
-
-# In a subshell: what a guest is built with must not leak into the host's builds, nor the other way round.
-compile_guests() (
-    # When one cargo starts another, these would send the guests through the host's compiler, flags and folders.
-    unset CARGO RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS
-    export CARGO_TARGET_DIR=$CACHE/guests-target
-    # Panic messages carry the path of the crate they are in; this one would be the home folder of who built it.
-    export CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry"
-    cd plugins || exit
-    if [ "$1" = debian ]; then
-        CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$(wasm_linker)
-        export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER
-        # Building the standard library is a nightly feature of cargo; Debian's own packages switch it on the same way.
-        RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc /usr/bin/cargo build --locked --release --target "$WASM_TARGET" \
-            -Zbuild-std=std,panic_abort
-    else
-        cargo build --locked --release --target "$WASM_TARGET"
-    fi
-)
-
-# Debian's rustc-web has no linker for wasm; rustup's toolchain has one, and so has Debian's lld.
-wasm_linker() {
-    local host linker
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    linker=$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld
-    [ -x "$linker" ] || linker=$(command -v wasm-ld || compgen -c wasm-ld- | sort -V | tail -n1 || true)
-    if [ -z "$linker" ]; then
-        install_packages "no linker for wasm here" lld-19 >&2
-        linker=$(compgen -c wasm-ld- | sort -V | tail -n1)
-    fi
-    echo "$linker"
 }

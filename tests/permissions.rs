@@ -403,6 +403,7 @@ impl Counter {
                 // Refused like one that is not there, so that nobody learns where a grant is.
                 (words(&["revoke", &id]), "/")
             }
+            Operation::LoadBackend => (words(&["plugin", "reload", "software"]), "/"),
             Operation::RemovePin => {
                 self.broker.ask(&["pin", "add", &name, "--sha256", &sha256]);
                 (words(&["pin", "remove", &name]), "/")
@@ -426,7 +427,6 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
     // The broker itself alone asks for these; no door leads to them.
     let inside = [
         Operation::ExpireElevation,
-        Operation::LoadBackend,
         Operation::NoteUsage,
         Operation::NotifyKey,
         Operation::ReloadTrust,

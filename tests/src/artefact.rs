@@ -38,6 +38,21 @@ pub fn guest(name: &str) -> PathBuf {
     there(folder.join(format!("{name}.wasm")), "./dev guests")
 }
 
+/// Makes a component of a core module; `./dev guests` builds it: `KEYBROKER_COMPONENTIZE`, or the cache's.
+///
+/// # Panics
+/// It is not there.
+pub fn componentize() -> PathBuf {
+    there(from_environment("KEYBROKER_COMPONENTIZE", "componentize-target/debug/componentize"), "./dev guests")
+}
+
+/// Where guests are built, so that Rust's standard library need not be built again: `KEYBROKER_GUESTS_TARGET`, or the
+/// cache's.
+#[must_use]
+pub fn guests_target() -> PathBuf {
+    from_environment("KEYBROKER_GUESTS_TARGET", "guests-target")
+}
+
 /// The interpreter that has the Python SDKs: `KEYBROKER_PYTHON`, or the cache's.
 ///
 /// # Panics

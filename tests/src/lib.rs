@@ -13,7 +13,10 @@ mod setup;
 mod token;
 mod wait;
 
-pub use artefact::{deploy_folder, guest, keybroker, node, python, python_samples, schemathesis, tests_folder};
+pub use artefact::{
+    componentize, deploy_folder, guest, guests_target, keybroker, node, python, python_samples, schemathesis,
+    tests_folder,
+};
 pub use broker::Broker;
 pub use https::{Answer, Client, Connection, Request};
 pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};

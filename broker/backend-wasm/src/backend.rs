@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::call::Guest;
 use crate::counters::Counters;
 use crate::describe::Described;
-use crate::load::{LoadError, PluginKeys, PluginSpec, Reach, make_guest};
+use crate::load::{LoadError, Origin, PluginKeys, PluginSpec, Reach, make_guest};
 use crate::outside::Outside;
 use crate::state::State;
 
@@ -27,6 +27,7 @@ use crate::state::State;
 pub struct WasmBackend {
     pub(crate) guest: Guest,
     described: Described,
+    origin: Origin,
 }
 
 impl WasmBackend {
@@ -44,26 +45,62 @@ impl WasmBackend {
         outside: Outside,
         cache_dir: Option<PathBuf>,
     ) -> Result<Self, LoadError> {
-        let plugin = spec.name.clone();
         let state = State::open(Arc::clone(&outside.shelf)).await;
-        let state = Arc::new(state.map_err(|cause| LoadError::State { plugin: plugin.clone(), cause })?);
-        let reach = Reach { outside, state, host: Handle::current() };
+        let state = Arc::new(state.map_err(|cause| LoadError::State { plugin: spec.name.clone(), cause })?);
+        let reach = Reach { outside, state, counters: Arc::default(), host: Handle::current() };
+        let (loaded, serves) = Self::make(spec, keys, reach, cache_dir).await?;
+        if let Err(Failure { refusal, .. }) = serves {
+            tracing::warn!(plugin = %loaded.name(), %refusal, "plugin loaded, but it does not serve yet");
+        }
+        Ok(loaded)
+    }
+
+    /// Another version of this same plugin, made ready beside it: it has the same private state and the same counters, and
+    /// calls of either may be under way at once.
+    ///
+    /// # Errors
+    /// As [`WasmBackend::load`]; and one that does not serve yet does not succeed one that does.
+    pub async fn successor(
+        &self,
+        spec: PluginSpec,
+        keys: PluginKeys,
+        outside: Outside,
+        cache_dir: Option<PathBuf>,
+    ) -> Result<Self, LoadError> {
+        let shared = &self.guest.shared;
+        let (state, counters) = (Arc::clone(&shared.state), Arc::clone(&shared.counters));
+        let reach = Reach { outside, state, counters, host: Handle::current() };
+        let (loaded, serves) = Self::make(spec, keys, reach, cache_dir).await?;
+        match serves {
+            Err(cause) if self.guest.self_test().await.is_ok() => {
+                Err(LoadError::SelfTest { plugin: loaded.name().clone(), cause })
+            }
+            _ => Ok(loaded),
+        }
+    }
+
+    /// With what its self-test said, where that does not keep it from being loaded.
+    async fn make(
+        spec: PluginSpec,
+        keys: PluginKeys,
+        reach: Reach,
+        cache_dir: Option<PathBuf>,
+    ) -> Result<(Self, Result<(), Failure>), LoadError> {
+        let plugin = spec.name.clone();
         let made = tokio::task::spawn_blocking(move || make_guest(&spec, keys, reach, cache_dir)).await;
         // A panic in wasmtime's compiler, on bytes that a stranger wrote, is the plugin's failure and not ours.
-        let guest = made.map_err(|panic| LoadError::Invalid { plugin: plugin.clone(), cause: panic.to_string() })??;
+        let made = made.map_err(|panic| LoadError::Invalid { plugin: plugin.clone(), cause: panic.to_string() })?;
+        let (guest, origin) = made?;
         let said = guest.describe().await.map_err(|cause| LoadError::Silent { plugin: plugin.clone(), cause })?;
         let described = Described::of(said).map_err(|lie| LoadError::Lies { plugin: plugin.clone(), lie })?;
-        match guest.self_test().await {
-            Ok(()) => {}
-            Err(Failure {
-                refusal: refusal @ (Refusal::BackendNotReady { .. } | Refusal::BackendUnavailable { .. }),
-                ..
-            }) => {
-                tracing::warn!(%plugin, %refusal, "plugin loaded, but it does not serve yet");
+        let serves = guest.self_test().await;
+        match serves {
+            Ok(())
+            | Err(Failure { refusal: Refusal::BackendNotReady { .. } | Refusal::BackendUnavailable { .. }, .. }) => {
+                Ok((Self { guest, described, origin }, serves))
             }
-            Err(cause) => return Err(LoadError::SelfTest { plugin, cause }),
+            Err(cause) => Err(LoadError::SelfTest { plugin, cause }),
         }
-        Ok(Self { guest, described })
     }
 
     /// Its name in the configuration.
@@ -75,6 +112,12 @@ impl WasmBackend {
     #[must_use]
     pub const fn described(&self) -> &Described {
         &self.described
+    }
+
+    /// The very file it is.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// For metrics.

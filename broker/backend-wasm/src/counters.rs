@@ -38,6 +38,8 @@ counters! {
     key_cache_misses,
     /// Log lines that were dropped for being too many, or for coming after an exposed secret.
     log_lines_dropped,
+    /// The largest memory that one instance ever had, in bytes.
+    memory_bytes_peak,
     /// Calls that died of a refused growth of memory or tables.
     memory_kills,
     /// Calls ended because an answer was too large.
@@ -57,6 +59,10 @@ pub struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn raise(&self, to: u64) {
+        self.0.fetch_max(to, Ordering::Relaxed);
     }
 
     /// Counts one until the guard is dropped.

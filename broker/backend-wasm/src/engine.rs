@@ -7,8 +7,8 @@ use wasmtime::{Config, Engine, PoolingAllocationConfig, Strategy};
 
 use crate::limits::Limits;
 
-/// Core modules inside one component: a guest, and the small ones that `wit-component` puts round it.
-const CORE_INSTANCES_MAX: u32 = 8;
+/// What the host keeps of one core module: its functions, globals and tables. Interpreters have many.
+const INSTANCE_BYTES_MAX: usize = 4 << 20;
 const TABLES_MAX: u32 = 4;
 /// Several modules may share a memory, but a guest has one.
 const MEMORIES_MAX: u32 = 1;
@@ -27,13 +27,15 @@ pub fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
     let calls = limits.calls_max;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
-        .total_core_instances(calls.saturating_mul(CORE_INSTANCES_MAX))
+        .total_core_instances(calls.saturating_mul(limits.core_instances_max))
         .total_memories(calls.saturating_mul(MEMORIES_MAX))
         .total_tables(calls.saturating_mul(TABLES_MAX))
         .total_stacks(calls)
-        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .max_core_instances_per_component(limits.core_instances_max)
         .max_memories_per_component(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
         .max_memories_per_module(MEMORIES_MAX)
         .max_tables_per_module(TABLES_MAX)
         .max_memory_size(limits.memory_bytes_max)

@@ -20,6 +20,9 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Elements of each of an instance's tables.
     pub table_elements_max: usize,
+    /// Core modules inside the component: a guest, and the small ones that `wit-component` puts round it. Interpreters bring
+    /// a library in each.
+    pub core_instances_max: u32,
     /// Stack that a guest's code may use.
     pub stack_bytes_max: usize,
     /// Every list that comes out of a guest. A little above 64 KiB, for the largest secret grows when it is wrapped.
@@ -51,6 +54,7 @@ impl Default for Limits {
             generations_max: 2,
             memory_bytes_max: 16 << 20,
             table_elements_max: 10_000,
+            core_instances_max: 8,
             stack_bytes_max: 512 << 10,
             output_bytes_max: 65 << 10,
             log_lines_max: 32,

@@ -28,6 +28,7 @@ use crate::key_cache::KeyCache;
 use crate::limits::Limits;
 use crate::outside::Outside;
 use crate::room::{LINES_A_SECOND_MAX, Lines, Room, Shared, one_line};
+use crate::signature::{SignatureError, Trust, Vouched, signature_file, vouched};
 use crate::state::State;
 use crate::ticker;
 
@@ -42,6 +43,8 @@ pub struct PluginSpec {
     pub wasm: PathBuf,
     /// What the file must be, by its SHA-256.
     pub sha256: Option<[u8; 32]>,
+    /// Whose signatures count.
+    pub trust: Trust,
     pub grants: Grants,
     pub limits: Limits,
 }
@@ -65,6 +68,12 @@ pub enum LoadError {
         "plugin `{plugin}`: {path} has the SHA-256 {found}, but its configuration says {expected}: put the right file there, or correct `sha256`"
     )]
     WrongDigest { plugin: BackendName, path: String, found: String, expected: String },
+    #[error("plugin `{plugin}`: the signature {path} is worth nothing: {cause}")]
+    BadSignature { plugin: BackendName, path: String, cause: SignatureError },
+    #[error(
+        "plugin `{plugin}`: {path} is {found}, but the configuration requires a signature by one of plugins.trusted-keys: have it signed with `keybroker plugin sign`, or do not load it"
+    )]
+    NotVouched { plugin: BackendName, path: String, found: String },
     #[error("plugin `{plugin}`: {path} is not a WebAssembly component (a core module must be made one first)")]
     NotAComponent { plugin: BackendName, path: String },
     #[error("plugin `{plugin}` does not compile: {cause}")]
@@ -97,11 +106,72 @@ pub enum LoadError {
     NoThread { plugin: BackendName, cause: io::Error },
 }
 
+impl LoadError {
+    /// Every word of [`LoadError::word`].
+    pub const WORDS: &'static [&'static str] = &[
+        "bad-signature",
+        "contract",
+        "invalid",
+        "lies",
+        "limits",
+        "missing-export",
+        "no-thread",
+        "not-a-component",
+        "not-granted",
+        "not-vouched",
+        "self-test",
+        "silent",
+        "state",
+        "too-large",
+        "unknown-import",
+        "unreadable",
+        "wrong-digest",
+    ];
+
+    /// For metrics.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::BadSignature { .. } => "bad-signature",
+            Self::Contract { .. } => "contract",
+            Self::Invalid { .. } => "invalid",
+            Self::Lies { .. } => "lies",
+            Self::Limits { .. } => "limits",
+            Self::MissingExport { .. } => "missing-export",
+            Self::NoThread { .. } => "no-thread",
+            Self::NotAComponent { .. } => "not-a-component",
+            Self::NotGranted { .. } => "not-granted",
+            Self::NotVouched { .. } => "not-vouched",
+            Self::SelfTest { .. } => "self-test",
+            Self::Silent { .. } => "silent",
+            Self::State { .. } => "state",
+            Self::TooLarge { .. } => "too-large",
+            Self::UnknownImport { .. } => "unknown-import",
+            Self::Unreadable { .. } => "unreadable",
+            Self::WrongDigest { .. } => "wrong-digest",
+        }
+    }
+}
+
 /// What a plugin reaches beside its own room.
 pub struct Reach {
     pub outside: Outside,
     pub state: Arc<State>,
+    pub counters: Arc<Counters>,
     pub host: Handle,
+}
+
+/// Which file a plugin is, and who vouches for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    pub sha256: [u8; 32],
+    pub vouched: Vouched,
+}
+
+/// A component, compiled; nothing of it has run.
+pub struct Compiled {
+    pub engine: Engine,
+    pub component: Component,
 }
 
 /// All of it but the two calls that only a plugin can answer. Takes seconds for a large guest that was never compiled.
@@ -110,26 +180,31 @@ pub fn make_guest(
     keys: PluginKeys,
     reach: Reach,
     cache_dir: Option<PathBuf>,
-) -> Result<Guest, LoadError> {
-    let plugin = &spec.name;
+) -> Result<(Guest, Origin), LoadError> {
     let bytes = read(spec)?;
-    let digest = check_digest(spec, &bytes)?;
-    if !bytes.starts_with(&COMPONENT_HEADER) {
-        return Err(LoadError::NotAComponent { plugin: plugin.clone(), path: spec.wasm.display().to_string() });
-    }
-    let engine =
-        engine(&spec.limits).map_err(|error| LoadError::Limits { plugin: plugin.clone(), cause: told(&error) })?;
-    let cache = cache_dir.map(|folder| CompiledCache { folder, mac: keys.cache_mac });
-    let component = compile(plugin, &engine, &bytes, &digest, cache.as_ref())?;
-    check_imports(plugin, &engine, &component, spec.grants)?;
-    let linked = link(&engine, &component, spec.grants).map_err(|error| contract(plugin, &error))?;
-    ticker::register(&engine).map_err(|cause| LoadError::NoThread { plugin: plugin.clone(), cause })?;
+    let sha256 = check_digest(spec, &bytes)?;
+    let vouched = check_signature(spec, &sha256)?;
+    let compiled = compile(spec, &bytes, &sha256, cache(keys.cache_mac, cache_dir).as_ref())?;
+    Ok((ready(spec, &compiled, keys.seal, reach)?, Origin { sha256, vouched }))
+}
+
+pub fn cache(mac: MacKey, folder: Option<PathBuf>) -> Option<CompiledCache> {
+    folder.map(|folder| CompiledCache { folder, mac })
+}
+
+/// A component with what it is granted, ready to be called.
+pub fn ready(spec: &PluginSpec, compiled: &Compiled, seal: SealKey, reach: Reach) -> Result<Guest, LoadError> {
+    let plugin = &spec.name;
+    let Compiled { engine, component } = compiled;
+    check_imports(plugin, engine, component, spec.grants)?;
+    let linked = link(engine, component, spec.grants).map_err(|error| contract(plugin, &error))?;
+    ticker::register(engine).map_err(|cause| LoadError::NoThread { plugin: plugin.clone(), cause })?;
     let shared = Shared {
         plugin: plugin.clone(),
         limits: spec.limits,
-        seal: keys.seal,
+        seal,
         keys: KeyCache::new(spec.limits.key_cache_bytes_max),
-        counters: Counters::default(),
+        counters: reach.counters,
         budget: Budget::of_percent(spec.limits.compute_percent_max),
         grants: spec.grants,
         outside: reach.outside,
@@ -138,11 +213,11 @@ pub fn make_guest(
         host: reach.host,
         generating: Arc::new(Semaphore::new(spec.limits.generations_max)),
     };
-    let with_backup = component.component_type().get_export(&engine, BACKUP).is_some();
+    let with_backup = component.component_type().get_export(engine, BACKUP).is_some();
     Guest::new(Arc::new(shared), linked, with_backup).map_err(|error| contract(plugin, &error))
 }
 
-fn read(spec: &PluginSpec) -> Result<Vec<u8>, LoadError> {
+pub fn read(spec: &PluginSpec) -> Result<Vec<u8>, LoadError> {
     let bytes_max = spec.limits.component_bytes_max;
     read_at_most(&spec.wasm, bytes_max).map_err(|cause| {
         let (plugin, path) = (spec.name.clone(), spec.wasm.display().to_string());
@@ -153,7 +228,7 @@ fn read(spec: &PluginSpec) -> Result<Vec<u8>, LoadError> {
     })
 }
 
-fn check_digest(spec: &PluginSpec, bytes: &[u8]) -> Result<[u8; 32], LoadError> {
+pub fn check_digest(spec: &PluginSpec, bytes: &[u8]) -> Result<[u8; 32], LoadError> {
     let found = sha256(bytes);
     match spec.sha256 {
         Some(expected) if expected != found => Err(LoadError::WrongDigest {
@@ -166,23 +241,47 @@ fn check_digest(spec: &PluginSpec, bytes: &[u8]) -> Result<[u8; 32], LoadError> 
     }
 }
 
-fn compile(
-    plugin: &BackendName,
-    engine: &Engine,
+/// A signature that is worth nothing is refused even where none is required: someone touched one of the two files.
+fn check_signature(spec: &PluginSpec, digest: &[u8; 32]) -> Result<Vouched, LoadError> {
+    let plugin = &spec.name;
+    let found = vouched(&spec.wasm, digest, &spec.trust).map_err(|cause| LoadError::BadSignature {
+        plugin: plugin.clone(),
+        path: signature_file(&spec.wasm).display().to_string(),
+        cause,
+    })?;
+    let refused =
+        |found: String| LoadError::NotVouched { plugin: plugin.clone(), path: spec.wasm.display().to_string(), found };
+    match found {
+        Vouched::Stranger(key) if spec.trust.required => {
+            Err(refused(format!("signed by {}, which is not trusted", hex(&key))))
+        }
+        Vouched::Unsigned if spec.trust.required => Err(refused("not signed".to_owned())),
+        found => Ok(found),
+    }
+}
+
+pub fn compile(
+    spec: &PluginSpec,
     bytes: &[u8],
     digest: &[u8; 32],
     cache: Option<&CompiledCache>,
-) -> Result<Component, LoadError> {
-    let name = CompiledName::of(engine, plugin, digest);
-    if let Some(component) = cache.and_then(|cache| cache.find(engine, &name)) {
-        return Ok(component);
+) -> Result<Compiled, LoadError> {
+    let plugin = &spec.name;
+    if !bytes.starts_with(&COMPONENT_HEADER) {
+        return Err(LoadError::NotAComponent { plugin: plugin.clone(), path: spec.wasm.display().to_string() });
     }
-    let component = Component::from_binary(engine, bytes)
+    let engine =
+        engine(&spec.limits).map_err(|error| LoadError::Limits { plugin: plugin.clone(), cause: told(&error) })?;
+    let name = CompiledName::of(&engine, plugin, digest);
+    if let Some(component) = cache.and_then(|cache| cache.find(&engine, &name)) {
+        return Ok(Compiled { engine, component });
+    }
+    let component = Component::from_binary(&engine, bytes)
         .map_err(|error| LoadError::Invalid { plugin: plugin.clone(), cause: told(&error) })?;
     if let Some(Err(error)) = cache.map(|cache| cache.keep(&name, &component)) {
         tracing::warn!(%plugin, error = told(&error), "compiled plugin cannot be kept; every start compiles it again");
     }
-    Ok(component)
+    Ok(Compiled { engine, component })
 }
 
 /// By name and before anything of the plugin runs: what is not granted is not there to be called.

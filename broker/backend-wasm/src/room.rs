@@ -47,7 +47,7 @@ pub struct Shared {
     pub limits: Limits,
     pub seal: SealKey,
     pub keys: KeyCache,
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
     pub budget: Budget,
     pub grants: Grants,
     pub outside: Outside,
@@ -197,7 +197,11 @@ impl Room {
 /// The pool has the same limits; here a refusal is noticed.
 impl ResourceLimiter for Room {
     fn memory_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.may_grow(desired, self.shared.limits.memory_bytes_max, maximum))
+        let may = self.may_grow(desired, self.shared.limits.memory_bytes_max, maximum);
+        if may {
+            self.shared.counters.memory_bytes_peak.raise(desired as u64);
+        }
+        Ok(may)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {

@@ -8,18 +8,16 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context as _, Result};
 use broker_audit::FileAudit;
 use broker_backend_pkcs11::Pkcs11Backend;
-use broker_backend_wasm::{Limits, Network, Outside, PluginKeys, PluginSpec, WasmBackend};
 use broker_core::broker::{Backends, Broker, Parts};
 use broker_core::name::{BackendName, RequestId};
 use broker_core::port::{AuditLog, Backend, Chance, Clock, Store};
 use broker_store_sqlite::SqliteStore;
 
-use crate::cli::upstream;
-use crate::config::{Config, WasmPlugin};
+use crate::config::Config;
 use crate::crowd::Crowd;
 use crate::layer::{Metered, MeteredAudit};
 use crate::metric::Metrics;
-use crate::plugin::{BrokerCell, HostNetwork, KeyDelegates, StoreShelf};
+use crate::plugin::{BrokerCell, LivePlugins, Loader};
 use crate::reload::Reloader;
 use crate::root;
 use crate::sighting::Sightings;
@@ -36,7 +34,7 @@ pub struct Assembly {
     pub hsms: HashMap<BackendName, Arc<Pkcs11Backend>>,
     pub hook: Option<(Hook, tokio::sync::mpsc::Receiver<bytes::Bytes>)>,
     pub metrics: Arc<Metrics>,
-    pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
+    pub plugins: Arc<LivePlugins>,
     pub reloader: Arc<Reloader>,
     pub sightings: Arc<Sightings>,
     pub store: Arc<SqliteStore>,
@@ -56,14 +54,20 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let guard = Arc::new(ClockGuard::new(config.clock_jump_s_max, mark));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock { started: Instant::now(), floor_ms: guard.floor_ms() });
     let cell = BrokerCell::default();
-    let plugins = load_plugins(config, &store, &clock, &cell).await?;
+    let loader = Loader {
+        broker: Arc::clone(&cell),
+        cache_dir: config.cache_dir.clone(),
+        clock: Arc::clone(&clock),
+        store: Arc::clone(&store),
+    };
+    let plugins = LivePlugins::start(config, loader, Arc::clone(&metrics)).await?;
     let audit =
         crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
     let audit = Arc::new(audit);
     let mut backends = Backends::new();
-    for (name, plugin) in &plugins {
-        let metered = Metered::new(name.clone(), Arc::clone(plugin), Arc::clone(&metrics));
-        backends.insert(name.clone(), Arc::new(metered) as Arc<dyn Backend>);
+    for (name, plugin) in plugins.all() {
+        let metered = Metered::new(name.clone(), plugin, Arc::clone(&metrics));
+        backends.insert(name, Arc::new(metered) as Arc<dyn Backend>);
     }
     for (name, hsm) in &hsms {
         let metered = Metered::new(name.clone(), Arc::clone(hsm), Arc::clone(&metrics));
@@ -107,7 +111,7 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         hsms,
         hook,
         metrics,
-        plugins,
+        plugins: Arc::new(plugins),
         reloader,
         sightings: Arc::default(),
         store,
@@ -123,74 +127,6 @@ async fn open_hsms(config: &mut Config) -> Result<HashMap<BackendName, Arc<Pkcs1
         hsms.insert(name, Arc::new(Pkcs11Backend::open(spec).await?));
     }
     Ok(hsms)
-}
-
-async fn load_plugins(
-    config: &Config,
-    store: &Arc<SqliteStore>,
-    clock: &Arc<dyn Clock>,
-    cell: &BrokerCell,
-) -> Result<HashMap<BackendName, Arc<WasmBackend>>> {
-    let mut plugins = HashMap::new();
-    for plugin in &config.backends {
-        let keys = PluginKeys {
-            seal: store.purpose_seal_key(&format!("plugin {} material", plugin.name))?,
-            cache_mac: store.purpose_mac_key("compiled plugins")?,
-        };
-        let delegates =
-            KeyDelegates { broker: Arc::clone(cell), plugin: plugin.name.clone(), named: plugin.delegates.clone() };
-        let bare = Outside::bare(Arc::clone(clock));
-        let outside = Outside {
-            delegates: Arc::new(delegates),
-            network: network_of(plugin)?.unwrap_or_else(|| Arc::clone(&bare.network)),
-            settings: plugin.settings.clone(),
-            shelf: Arc::new(StoreShelf { store: Arc::clone(store) as Arc<dyn Store>, plugin: plugin.name.clone() }),
-            ..bare
-        };
-        let loaded = WasmBackend::load(spec_of(plugin), keys, outside, Some(config.cache_dir.clone())).await?;
-        tracing::info!(
-            backend = %plugin.name,
-            plugin = loaded.described().name,
-            version = loaded.described().version,
-            "plugin loaded"
-        );
-        plugins.insert(plugin.name.clone(), Arc::new(loaded));
-    }
-    Ok(plugins)
-}
-
-/// The hosts that the configuration lists; none where it lists none.
-fn network_of(plugin: &WasmPlugin) -> Result<Option<Arc<dyn Network>>> {
-    let Some(http) = &plugin.http else { return Ok(None) };
-    let roots = http.ca.as_deref().map(upstream::certificates).transpose()?.unwrap_or_default();
-    let (hosts, networks) = (http.hosts.clone(), http.networks.clone());
-    let credentials = plugin.credentials.clone();
-    let network = HostNetwork::new(plugin.name.clone(), hosts, networks, roots, credentials, http.limits)
-        .with_context(|| format!("backend {}", plugin.name))?;
-    Ok(Some(Arc::new(network)))
-}
-
-fn spec_of(plugin: &WasmPlugin) -> PluginSpec {
-    let mut limits = Limits::default();
-    if let Some(milliseconds) = plugin.call_ms_max {
-        limits.call_ms_max = milliseconds;
-    }
-    if let Some(calls) = plugin.calls_max {
-        limits.calls_max = calls;
-    }
-    if let Some(percent) = plugin.compute_percent_max {
-        limits.compute_percent_max = percent;
-    }
-    if let Some(mebibytes) = plugin.memory_mib_max {
-        limits.memory_bytes_max = (mebibytes as usize) << 20;
-    }
-    PluginSpec {
-        name: plugin.name.clone(),
-        wasm: plugin.file.clone(),
-        sha256: plugin.sha256,
-        grants: plugin.grants,
-        limits,
-    }
 }
 
 fn check_vaults(broker: &Broker) -> Result<()> {
@@ -209,10 +145,18 @@ fn check_vaults(broker: &Broker) -> Result<()> {
 }
 
 /// The system's clock.
-struct SystemClock {
+pub struct SystemClock {
     started: Instant,
     /// The latest time that the store remembers: a clock set back must not revive what has ended.
     floor_ms: Arc<AtomicU64>,
+}
+
+impl SystemClock {
+    /// With nothing to remember: for what is no broker.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { started: Instant::now(), floor_ms: Arc::default() }
+    }
 }
 
 impl Clock for SystemClock {

@@ -33,11 +33,14 @@ pub struct Config {
     /// Connections that one principal may have open at once, over all fronts.
     pub connections_per_principal_max: usize,
     pub ekm: Option<Ekm>,
+    /// Where all of this was read.
+    pub file: PathBuf,
     pub keyvault: Option<Keyvault>,
     pub kmip: Option<Kmip>,
     pub limits: Limits,
     pub log: Log,
     pub metrics_listen: Option<SocketAddr>,
+    pub plugin_trust: broker_backend_wasm::Trust,
     pub reload_check: Duration,
     pub scheduler_every: Duration,
     pub usage_keep_every: Duration,
@@ -135,7 +138,8 @@ impl Config {
         let text = std::fs::read_to_string(path).with_context(|| format!("configuration {}", path.display()))?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let raw: raw::Raw = toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        Self::of(raw, &folder).with_context(|| format!("configuration {}", path.display()))
+        let config = Self::of(raw, &folder).with_context(|| format!("configuration {}", path.display()))?;
+        Ok(Self { file: path.to_owned(), ..config })
     }
 
     fn of(raw: raw::Raw, folder: &Path) -> Result<Self> {
@@ -146,7 +150,7 @@ impl Config {
         for backend in raw.backend {
             match backend {
                 raw::Backend::Pkcs11(hsm) => pkcs11.push(hsm),
-                raw::Backend::Wasm(plugin) => wasm.push(plugin),
+                raw::Backend::Wasm(plugin) => wasm.push(*plugin),
             }
         }
         let backends = plugin::plugins(wasm, folder)?;
@@ -167,11 +171,13 @@ impl Config {
             connections_per_principal_max: raw.limits.connections_per_principal_max.max(1),
             ekm: raw.front.ekm.map(|ekm| ekm_of(ekm, &client_cas)).transpose()?,
             client_cas,
+            file: PathBuf::new(),
             keyvault: raw.front.keyvault.map(keyvault).transpose()?,
             kmip: raw.front.kmip.map(|kmip| kmip_of(kmip, folder)).transpose()?,
             limits: limits(&raw.limits)?,
             log: Log { json: raw.log.format == raw::LogFormat::Json, filter: raw.log.level },
             metrics_listen: raw.metrics.map(|metrics| metrics.listen),
+            plugin_trust: plugin::trust(&raw.plugins)?,
             reload_check: milliseconds("reload-check-ms", raw.reload_check_ms, 3_600_000)?,
             scheduler_every: milliseconds("scheduler.every-ms", raw.scheduler.every_ms, 3_600_000)?,
             usage_keep_every: milliseconds("scheduler.usage-keep-ms", raw.scheduler.usage_keep_ms, 3_600_000)?,
@@ -533,6 +539,8 @@ file = "software.wasm"
             ("host-suffixes = [\"kv.test\"]", "host-suffixes = []", "needs host-suffixes"),
             ("host-suffixes = [\"kv.test\"]", "host-suffixes = [\"KV..test\"]", "lower-case labels"),
             ("root-key = { file = \"root.key\" }", "root-key = {}", "exactly one of"),
+            ("[tls]", "[plugins]\nrequire-signature = true\n[tls]", "no plugin could be loaded"),
+            ("[tls]", "[plugins]\ntrusted-keys = [\"00\"]\n[tls]", "plugins.trusted-keys"),
             ("names-by = \"dns\"", "names-by = \"ip\"", "unknown variant"),
             ("file = \"software.wasm\"", "file = \"a\"\nsha256 = \"00\"", "not a SHA-256"),
             ("prefix = \"pool-a\"", "prefix = \"/pool-a\"", "without a slash at either end"),

@@ -6,6 +6,7 @@ mod assemble;
 mod audit;
 mod cli;
 mod config;
+mod conformance;
 mod crowd;
 mod deed;
 mod front;

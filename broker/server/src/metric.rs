@@ -26,6 +26,8 @@ pub struct Metrics {
     pub backend_healthy: IntGaugeVec,
     pub plugin_events: IntCounterVec,
     pub plugin_calls_in_flight: IntGaugeVec,
+    pub plugin_loads: IntCounterVec,
+    pub plugin_memory_peak_bytes: IntGaugeVec,
     pub handshakes: IntCounterVec,
     pub client_denials: IntCounterVec,
     pub connections: IntGauge,
@@ -96,6 +98,16 @@ impl Metrics {
             plugin_calls_in_flight: make.gauges(
                 "plugin_calls_in_flight",
                 "calls of a plugin under way",
+                &["backend"],
+            )?,
+            plugin_loads: make.counters(
+                "plugin_loads_total",
+                "plugins loaded, at the start or again; any outcome but ok leaves the one before in force",
+                &["backend", "outcome"],
+            )?,
+            plugin_memory_peak_bytes: make.gauges(
+                "plugin_memory_peak_bytes",
+                "the largest memory that one call of a plugin ever had",
                 &["backend"],
             )?,
             handshakes: make.counters("tls_handshakes_total", "TLS handshakes by outcome", &["front", "outcome"])?,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use broker_backend_pkcs11::{Pkcs11Backend, TokenState};
+use broker_backend_wasm::WasmBackend;
 use broker_core::broker::{Task, task_asker};
+use broker_core::name::BackendName;
 use broker_core::port::{Backend, Store as _};
 use broker_front_ekm as ekm;
 use broker_front_keyvault as keyvault;
@@ -29,6 +31,7 @@ use crate::kmip::{KmipServing, PasswordFile, Roll};
 use crate::listen::{Listener, Signals, bind};
 use crate::objects::ObjectKeeper;
 use crate::ops::{self, Pages};
+use crate::plugin::{LivePlugins, described};
 use crate::sighting::Proofs;
 use crate::task::Scheduler;
 use crate::usage::{self, Bookkeeper};
@@ -100,7 +103,7 @@ async fn serve(config: &mut Config) -> Result<()> {
     let desk = Desk {
         broker: Arc::clone(&assembly.broker),
         guard: Arc::clone(&assembly.guard),
-        plugins: assembly.plugins.clone(),
+        plugins: Arc::clone(&assembly.plugins),
         proofs,
         store: Arc::clone(&assembly.store),
         kmip: ready.kmip.map(|address| (address, Arc::clone(&roll))),
@@ -143,7 +146,14 @@ async fn serve(config: &mut Config) -> Result<()> {
     };
     tasks.spawn(keeper.run(stopping.clone()));
     // Signals are heard before anyone is told that we serve: whoever starts us may send one at once.
-    let hangup = signal(SignalKind::hangup()).context("SIGHUP")?;
+    let hangup = || signal(SignalKind::hangup()).context("SIGHUP");
+    tasks.spawn(Arc::clone(&assembly.plugins).run(
+        Arc::clone(&assembly.broker),
+        hangup()?,
+        config.reload_check,
+        stopping.clone(),
+    ));
+    let hangup = hangup()?;
     let mut stops = Stops::hear()?;
     let reload = tokio::spawn(Arc::clone(&assembly.reloader).run(
         Arc::clone(&assembly.broker),
@@ -312,25 +322,29 @@ fn log_to_stderr(log: &Log) -> Result<()> {
 
 /// The backends, asked at intervals.
 struct Health {
-    backends: Vec<(String, Arc<dyn Backend>)>,
+    plugins: Arc<LivePlugins>,
+    hsms: Vec<(String, Arc<dyn Backend>)>,
     metrics: Arc<crate::metric::Metrics>,
 }
 
 impl Health {
     fn of(assembly: &Assembly) -> Self {
-        let plugins = assembly.plugins.iter().map(|(name, plugin)| (name, Arc::clone(plugin) as Arc<dyn Backend>));
-        let hsms = assembly.hsms.iter().map(|(name, hsm)| (name, Arc::clone(hsm) as Arc<dyn Backend>));
-        let backends = plugins.chain(hsms).map(|(name, backend)| (name.to_string(), backend)).collect();
-        Self { backends, metrics: Arc::clone(&assembly.metrics) }
+        let hsms = assembly.hsms.iter().map(|(name, hsm)| (name.to_string(), Arc::clone(hsm) as Arc<dyn Backend>));
+        let (plugins, hsms) = (Arc::clone(&assembly.plugins), hsms.collect());
+        Self { plugins, hsms, metrics: Arc::clone(&assembly.metrics) }
+    }
+
+    /// Those in force now.
+    fn backends(&self) -> Vec<(String, Arc<dyn Backend>)> {
+        let plugin = |(name, plugin): (BackendName, Arc<WasmBackend>)| (name.to_string(), plugin as Arc<dyn Backend>);
+        self.plugins.all().into_iter().map(plugin).chain(self.hsms.iter().cloned()).collect()
     }
 }
 
 /// Each backend that was loaded stands in the audit before anything is served.
 async fn note_backends(assembly: &Assembly) -> Result<()> {
-    let plugins = assembly.plugins.iter().map(|(name, plugin)| {
-        let described = plugin.described();
-        format!("backend {name}: plugin {} {}", described.name, described.version)
-    });
+    let plugins = assembly.plugins.all();
+    let plugins = plugins.iter().map(|(name, plugin)| format!("backend {name}: plugin {}", described(plugin)));
     let hsms = assembly.hsms.keys().map(|name| format!("backend {name}: PKCS#11"));
     for detail in plugins.chain(hsms).collect::<Vec<_>>() {
         let asker = task_asker(Task::Upkeep, request_id());
@@ -371,8 +385,8 @@ async fn watch_health(health: Health, mut stopping: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             () = crate::listen::stopped(&mut stopping) => return,
         }
-        for (name, backend) in &health.backends {
-            let gauge = health.metrics.backend_healthy.with_label_values(&[name]);
+        for (name, backend) in health.backends() {
+            let gauge = health.metrics.backend_healthy.with_label_values(&[&name]);
             match backend.self_test().await {
                 Ok(()) => gauge.set(1),
                 Err(failure) => {
@@ -391,7 +405,7 @@ struct OpsPages {
     audit: Arc<broker_audit::FileAudit>,
     metrics: Arc<crate::metric::Metrics>,
     hsms: Vec<(String, Arc<Pkcs11Backend>)>,
-    plugins: Vec<(String, Arc<broker_backend_wasm::WasmBackend>)>,
+    plugins: Arc<LivePlugins>,
     reloader: Arc<crate::reload::Reloader>,
     store: Arc<broker_store_sqlite::SqliteStore>,
 }
@@ -403,7 +417,7 @@ impl OpsPages {
             audit: Arc::clone(&assembly.audit),
             metrics: Arc::clone(&assembly.metrics),
             hsms: assembly.hsms.iter().map(|(name, hsm)| (name.to_string(), Arc::clone(hsm))).collect(),
-            plugins: assembly.plugins.iter().map(|(name, plugin)| (name.to_string(), Arc::clone(plugin))).collect(),
+            plugins: Arc::clone(&assembly.plugins),
             reloader: Arc::clone(&assembly.reloader),
             store: Arc::clone(&assembly.store),
         }
@@ -430,10 +444,13 @@ impl OpsPages {
                 .with_label_values(&[name])
                 .set(i64::try_from(sink.waiting).unwrap_or(i64::MAX));
         }
-        for (name, plugin) in &self.plugins {
+        for (name, plugin) in self.plugins.all() {
+            let name = name.as_str();
             let counts = plugin.counters().read();
             let under_way = i64::try_from(counts.in_flight).unwrap_or(i64::MAX);
             self.metrics.plugin_calls_in_flight.with_label_values(&[name]).set(under_way);
+            let peak = i64::try_from(counts.memory_bytes_peak).unwrap_or(i64::MAX);
+            self.metrics.plugin_memory_peak_bytes.with_label_values(&[name]).set(peak);
             for (event, count) in [
                 ("busy", counts.busy),
                 ("call", counts.calls),

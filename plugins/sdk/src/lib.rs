@@ -12,11 +12,13 @@ wit_bindgen::generate!({
 });
 
 mod arena;
+mod backend;
 pub mod handles;
 
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
 
+pub use backend::Backend;
 pub use exports::keybroker::backend::keys::{Description, Generated, Guest};
 pub use keybroker::backend::{
     clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Once};
 
-use broker_backend_wasm::{Capability, Grants, Limits, LoadError, Outside, PluginKeys, PluginSpec, WasmBackend};
+use broker_backend_wasm::{Capability, Grants, Limits, LoadError, Outside, PluginKeys, PluginSpec, Trust, WasmBackend};
 use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras, Wrapped};
 use broker_core::grant::{Grant, GrantId, Granted, Permit, Policy, Scope};
 use broker_core::key::Material;
@@ -40,7 +40,7 @@ pub fn guest(name: &str) -> PathBuf {
 pub fn spec(name: &str, wasm: PathBuf) -> PluginSpec {
     let name = BackendName::parse(name).unwrap();
     let grants = grants(&[Capability::Crypto, Capability::Log]);
-    PluginSpec { name, wasm, sha256: None, grants, limits: Limits::default() }
+    PluginSpec { name, wasm, sha256: None, trust: Trust::default(), grants, limits: Limits::default() }
 }
 
 pub fn grants(capabilities: &[Capability]) -> Grants {

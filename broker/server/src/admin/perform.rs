@@ -1,6 +1,5 @@
 //! From a line to a verb and back.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use super::kmip;
 use super::wire::{self, Ask, Reply};
 use crate::hex;
 use crate::kmip::Roll;
+use crate::plugin::LivePlugins;
 use crate::sighting::Proofs;
 use crate::task::ClockGuard;
 
@@ -37,7 +37,7 @@ pub struct Desk {
     pub proofs: Proofs,
     /// Where KMIP clients connect, and who is there.
     pub kmip: Option<(SocketAddr, Arc<Roll>)>,
-    pub plugins: HashMap<BackendName, Arc<WasmBackend>>,
+    pub plugins: Arc<LivePlugins>,
     pub store: Arc<SqliteStore>,
 }
 
@@ -205,6 +205,10 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
         Ask::RecoverVault { name } => {
             Ok(Reply::Vaults(vec![vault_out(&*broker.recover_vault(asker, vault(&name)?).await?)]))
         }
+        Ask::ReloadPlugin { backend } => {
+            let backend = BackendName::parse(&backend).map_err(bad_name)?;
+            Ok(Reply::Plugin(desk.plugins.reload(broker, asker, &backend).await?))
+        }
         Ask::RemoveGrant { id } => {
             broker.remove_grant(asker, Scope::Broker, grant_id(&id)?).await.map(|_| Reply::Done {})
         }
@@ -247,9 +251,9 @@ async fn decide(desk: &Desk, asker: &Asker, ask: Ask) -> Result<Reply, Refusal> 
 }
 
 /// Found or not, the answer comes after the permission was looked at.
-fn plugin_of<'a>(desk: &'a Desk, name: &str) -> Result<(Option<&'a WasmBackend>, BackendName), Refusal> {
+fn plugin_of(desk: &Desk, name: &str) -> Result<(Option<Arc<WasmBackend>>, BackendName), Refusal> {
     let name = BackendName::parse(name).map_err(bad_name)?;
-    Ok((desk.plugins.get(&name).map(|plugin| &**plugin), name))
+    Ok((desk.plugins.get(&name), name))
 }
 
 fn no_plugin(name: &BackendName) -> String {

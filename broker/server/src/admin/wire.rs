@@ -111,6 +111,9 @@ pub enum Ask {
     RecoverVault {
         name: String,
     },
+    ReloadPlugin {
+        backend: String,
+    },
     RemoveGrant {
         id: String,
     },
@@ -188,6 +191,8 @@ pub enum Reply {
     },
     Kmip(Kmip),
     Pins(Vec<Pin>),
+    /// What it calls itself, and the digest of its file.
+    Plugin(String),
     Refused {
         reason: String,
         message: String,

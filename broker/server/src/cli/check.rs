@@ -12,7 +12,7 @@ pub fn run(path: &Path) -> Result<()> {
     let mut config = Config::read(path)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let assembly = runtime.block_on(assemble(&mut config))?;
-    for (name, plugin) in &assembly.plugins {
+    for (name, plugin) in assembly.plugins.all() {
         let described = plugin.described();
         say::line(format!("backend {name}: {} {}", described.name, described.version))?;
     }

@@ -10,6 +10,7 @@ mod hsm_test;
 mod identity;
 mod init;
 mod kmip;
+mod plugin;
 mod root;
 mod say;
 mod sidecar;
@@ -70,6 +71,8 @@ enum Command {
     Store(store::StoreCommand),
     /// Seal the store under another root key, also with the shares of one that is lost
     Root(root::RootCommand),
+    /// Begin, try, inspect and sign plugins, and have the running broker load them again
+    Plugin(plugin::PluginCommand),
     /// Say that the clock is right after it jumped, through the running broker
     Clock(admin::ClockCommand),
     /// Explain, step by step, why a principal can or cannot use a key, and what would mend it
@@ -139,6 +142,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Store(store) => store.run(),
         Command::Root(root) => root.run(),
         Command::Kmip(kmip) => kmip.run(),
+        Command::Plugin(plugin) => plugin.run(),
         Command::Clock(clock) => clock.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Client(client) => client.run(),

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use broker_backend_wasm::{Capability, Grants, Setting};
+use broker_backend_wasm::{Capability, Grants, Setting, Trust};
 use broker_core::name::{BackendName, KeyName, VaultName};
 
 use super::{digest, milliseconds, raw};
-use crate::plugin::{Cidr, Credential, CredentialSource, Delegate, HttpLimits, Origin};
+use crate::plugin::{Cidr, Credential, CredentialSource, Delegate, HttpLimits, LimitsAsked, Origin};
 
 /// A plugin's settings.
 const SETTINGS_MAX: usize = 64;
@@ -29,10 +29,7 @@ pub struct WasmPlugin {
     pub delegates: BTreeMap<String, Delegate>,
     pub http: Option<Http>,
     pub settings: BTreeMap<String, Setting>,
-    pub call_ms_max: Option<u64>,
-    pub calls_max: Option<u32>,
-    pub compute_percent_max: Option<u32>,
-    pub memory_mib_max: Option<u32>,
+    pub limits: LimitsAsked,
 }
 
 /// Where a plugin's requests may go.
@@ -84,10 +81,16 @@ fn plugin_of(name: BackendName, backend: raw::Wasm, folder: &Path) -> Result<Was
         file: folder.join(backend.file),
         sha256: backend.sha256.as_deref().map(digest).transpose().context("sha256")?,
         settings: settings_of(backend.settings).context("settings")?,
-        call_ms_max: backend.call_ms_max,
-        calls_max: backend.calls_max,
-        compute_percent_max: backend.compute_percent_max,
-        memory_mib_max: backend.memory_mib_max,
+        limits: LimitsAsked {
+            call_ms_max: backend.call_ms_max,
+            calls_max: backend.calls_max,
+            component_mib_max: within("component-mib-max", backend.component_mib_max, 256)?,
+            compute_percent_max: backend.compute_percent_max,
+            core_instances_max: within("core-instances-max", backend.core_instances_max, 256)?,
+            memory_mib_max: within("memory-mib-max", backend.memory_mib_max, 4095)?,
+            stack_kib_max: within("stack-kib-max", backend.stack_kib_max, 8 << 10)?,
+            table_elements_max: within("table-elements-max", backend.table_elements_max, 1_000_000)?,
+        },
         grants,
         name,
     })
@@ -144,6 +147,22 @@ fn delegate_of(raw: raw::PluginDelegate) -> Result<(String, Delegate)> {
     let key = raw.key.as_deref().map(KeyName::parse_any_case).transpose();
     let key = key.with_context(|| format!("delegate {}", raw.name))?;
     Ok((raw.name, Delegate { vault, key }))
+}
+
+/// Whose signatures count.
+pub fn trust(raw: &raw::Plugins) -> Result<Trust> {
+    let keys = raw.trusted_keys.iter().map(|key| digest(key).with_context(|| format!("{key:?} is no public key")));
+    let keys: Vec<_> = keys.collect::<Result<_>>().context("plugins.trusted-keys")?;
+    ensure!(
+        !(raw.require_signature && keys.is_empty()),
+        "plugins.require-signature, but plugins.trusted-keys names no key: no plugin could be loaded"
+    );
+    Ok(Trust { keys, required: raw.require_signature })
+}
+
+fn within(what: &str, given: Option<u32>, most: u32) -> Result<Option<u32>> {
+    ensure!(given.is_none_or(|given| (1..=most).contains(&given)), "{what} must be 1 to {most}");
+    Ok(given)
 }
 
 fn capability(word: &str) -> Result<Capability> {
@@ -217,6 +236,7 @@ mod tests {
     fn what_makes_no_sense_is_named() {
         for (more, expected) in [
             ("grants = [\"wasi\"]", "\"wasi\" is none of clock, credentials"),
+            ("table-elements-max = 0", "table-elements-max must be 1 to"),
             ("[settings]\na = 1", "is not granted \"settings\""),
             ("[http]\nhosts = [\"http://a\"]", "is not granted \"http\""),
             ("grants = [\"http\"]\n[http]\nhosts = [\"https://a\"]", "need ca"),

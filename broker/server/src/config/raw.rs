@@ -24,6 +24,8 @@ pub struct Raw {
     #[serde(default)]
     pub log: Log,
     pub metrics: Option<Metrics>,
+    #[serde(default)]
+    pub plugins: Plugins,
     #[serde(default = "reload_check_ms")]
     pub reload_check_ms: u64,
     #[serde(default)]
@@ -116,7 +118,7 @@ fn queue_entries_max() -> usize {
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Backend {
     Pkcs11(Pkcs11),
-    Wasm(Wasm),
+    Wasm(Box<Wasm>),
 }
 
 #[derive(Deserialize)]
@@ -180,7 +182,19 @@ pub struct Wasm {
     pub call_ms_max: Option<u64>,
     pub calls_max: Option<u32>,
     pub compute_percent_max: Option<u32>,
+    pub component_mib_max: Option<u32>,
+    pub core_instances_max: Option<u32>,
     pub memory_mib_max: Option<u32>,
+    pub stack_kib_max: Option<u32>,
+    pub table_elements_max: Option<u32>,
+}
+
+/// Who may vouch for plugins.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Plugins {
+    pub require_signature: bool,
+    pub trusted_keys: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! Series that are there from the first scrape, at 0: `rate()` sees a first event only where there was a series before it.
 //! A word that is missing here is counted all the same; it is only not there before it first happens.
 
+use broker_backend_wasm::LoadError;
 use broker_identity::Denial;
 
 use super::Metrics;
@@ -70,6 +71,12 @@ impl Metrics {
             for outcome in BACKEND_OUTCOMES {
                 self.backend_calls.with_label_values(&[backend, operation, outcome]);
             }
+        }
+    }
+
+    pub fn begin_plugin(&self, backend: &str) {
+        for outcome in LoadError::WORDS.iter().chain(&["configuration", "ok"]) {
+            self.plugin_loads.with_label_values(&[backend, outcome]);
         }
     }
 
