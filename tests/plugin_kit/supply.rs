@@ -60,6 +60,15 @@ fn a_plugin_that_wants_more_than_before_or_fails_its_self_test_does_not_take_the
         let opened = client.unwrap(&key, "A256KW", &wrapped).with_status(200).json();
         assert_eq!(unb64(&opened["value"]), SECRET, "{outcome}");
     }
+    let all = ["clock", "credentials", "crypto", "http", "keyvalue", "log", "settings"];
+    set(&broker, "other", "grants", all.map(toml::Value::from).to_vec());
+    set(&broker, "other", "settings", table("slow-start = true"));
+    set(&broker, "other", "file", guest("faulty-reach").display().to_string());
+    let told = broker.refusal(&["plugin", "reload", "other"]);
+    assert!(told.contains("failed its self-test"), "{told}");
+    assert_eq!(loads("self-test"), 1);
+    let opened = client.unwrap(&key, "A256KW", &wrapped).with_status(200).json();
+    assert_eq!(unb64(&opened["value"]), SECRET, "the old one serves");
     broker.edit_config(|config| _ = config.insert("nonsense".into(), 1.into()));
     let told = broker.refusal(&["plugin", "reload", "other"]);
     assert!(told.contains("nonsense"), "{told}");
@@ -91,4 +100,25 @@ fn a_call_under_way_ends_on_the_version_it_began_on() {
     let wrapped = unb64(&client.wrap(&honest, "A256KW", &SECRET).with_status(200).json()["value"]);
     assert_eq!(unb64(&client.unwrap(&honest, "A256KW", &wrapped).with_status(200).json()["value"]), SECRET);
     assert_eq!(looping.join().unwrap().status, 504, "the old version's call ended by its own deadline");
+}
+
+#[test]
+fn a_file_that_changes_is_loaded_by_itself_and_a_bad_one_tried_once() {
+    let broker = Setup::new().edit(|config| _ = config.insert("reload-check-ms".into(), 50.into())).start();
+    let file = broker.home().join("plugins/software.wasm");
+    let loads = |outcome| {
+        broker.metrics().sum("keybroker_plugin_loads_total", &[("backend", "software"), ("outcome", outcome)]) as u64
+    };
+    let replace = |bytes: &[u8]| {
+        let unfinished = file.with_extension("unfinished");
+        fs::write(&unfinished, bytes).unwrap();
+        fs::rename(unfinished, &file).unwrap();
+    };
+    replace(b"no component");
+    eventually("the bad file is tried", || (loads("wrong-digest") > 0).then_some(()));
+    replace(&fs::read(guest("software")).unwrap());
+    eventually("the good file is loaded", || (loads("ok") == 2).then_some(()));
+    assert_eq!(loads("wrong-digest"), 1, "a bad file was tried at every look");
+    let told = |entry: &&serde_json::Value| entry["operation"] == "load-backend" && entry["phase"] == "outcome";
+    assert_eq!(broker.audit().iter().filter(told).count(), 3);
 }
