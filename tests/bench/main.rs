@@ -162,15 +162,16 @@ fn measure(broker: &keybroker_tests::Broker, scenario: &Scenario, plan: &Plan, r
     let (verb, value) = if scenario.unwrap { ("unwrapkey", wrapped) } else { ("wrapkey", secret.to_vec()) };
     let request = load::request(&format!("{path}/{verb}"), &json!({ "alg": algorithm, "value": b64(&value) }));
     // In turn, so that a machine whose speed drifts drifts for both.
-    let (mut bare, mut loads) = (Vec::new(), vec![Vec::new(); plan.connections.len()]);
+    let what = (scenario.spec, scenario.algorithm, scenario.unwrap);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut measured = vec![(Vec::new(), Vec::new()); plan.connections.len()];
     for _ in 0..RUNS {
-        bare.push(bare::us_per_operation(scenario.spec, scenario.algorithm, scenario.unwrap, Duration::from_secs(1)));
-        for (at, connections) in plan.connections.iter().enumerate() {
-            let load = Load { broker, request: &request, connections: *connections };
-            loads[at].push(load.run(plan.each));
+        for (connections, (bare, runs)) in plan.connections.iter().zip(&mut measured) {
+            bare.push(bare::us_per_operation(what, cores.min(*connections), Duration::from_secs(1)));
+            runs.push(Load { broker, request: &request, connections: *connections }.run(plan.each));
         }
     }
-    for (connections, runs) in plan.connections.iter().zip(loads) {
+    for (connections, (bare, runs)) in plan.connections.iter().zip(measured) {
         let runs: Vec<Measured> = runs;
         report.row(Row::of(scenario.name, *connections, &bare, &runs, goal_at(scenario.goal, *connections)));
     }
