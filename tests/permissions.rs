@@ -408,6 +408,7 @@ impl Counter {
                 self.broker.ask(&["pin", "add", &name, "--sha256", &sha256]);
                 (words(&["pin", "remove", &name]), "/")
             }
+            Operation::RotateKek => (words(&["kmip", "rotate-kek", "vault1"]), "/vault1"),
             Operation::UpdateVault => (words(&["vault", "update", "vault1", "--purge-protection"]), "/vault1"),
             _ => return None,
         };
@@ -431,14 +432,14 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
         Operation::NotifyKey,
         Operation::ReloadTrust,
         Operation::RestoreStore,
+        Operation::RewrapObjects,
         Operation::RotateRoot,
+        Operation::SettleObjects,
     ];
-    // Managed objects come in by KMIP, and are asked for there.
-    let by_kmip = |operation: &Operation| {
-        operation.word().contains("object") || matches!(operation, Operation::HashData | Operation::RotateKek)
-    };
+    // Managed objects are reached through KMIP alone, whose front asks the same of each of its operations.
+    let by_kmip: Vec<_> = broker_front_kmip::route::ROUTES.iter().flat_map(|route| route.verbs).copied().collect();
     let by_socket =
-        |operation: &Operation| !on_routes.contains(operation) && !inside.contains(operation) && !by_kmip(operation);
+        |operation: &Operation| ![&on_routes[..], &inside, &by_kmip].iter().any(|others| others.contains(operation));
     for operation in Operation::ALL.iter().copied().filter(by_socket) {
         let permission = operation.permission();
         counter.uids += 1;
@@ -455,7 +456,10 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
         let with = counter.clerk(permission.word(), "/");
         let (words, _) = counter.request(operation).unwrap();
         let done = counter.ask(with, &words);
-        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        let told = String::from_utf8_lossy(&done.stderr);
+        // A vault that keeps no object has no KEK: that far only its permission leads.
+        let nothing_there = operation == Operation::RotateKek && told.contains("a managed object in vault vault1");
+        assert!(done.status.success() || nothing_there, "{words:?}: {told}");
     }
 }
 
