@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].contains(": one, ") && found[0].contains(": b: WRONG: x"), "{found:?}");
         assert_eq!(disagreements(&[one.clone(), two, three.clone()]).len(), 3);
-        assert!(disagreements(&[one.clone()]).is_empty(), "nobody says what is right");
+        assert!(disagreements(std::slice::from_ref(&one)).is_empty(), "nobody says what is right");
         let text = markdown(&[one, three]);
         assert!(text.contains("| b | WRONG: x | refuses: C_Sign MechanismInvalid |"), "{text}");
         assert!(!text.contains("| c |"), "both refuse it alike: {text}");

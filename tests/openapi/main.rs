@@ -75,7 +75,7 @@ fn nothing_the_description_leads_to_is_answered_with_a_fault_of_ours() {
     let metrics = broker.metrics();
     let count = |labels: &[(&str, &str)]| metrics.sum("keybroker_requests_total", labels);
     let (asked, granted) = (count(&[]), count(&[("outcome", "allowed")]));
-    println!("{asked} requests, {granted} granted");
+    eprintln!("{asked} requests, {granted} granted");
     // Each operation was asked, and enough was granted for its depths to have been reached.
     assert!(asked > f64::from(cases * 24) && granted > asked / 20.0, "{asked} requests, {granted} granted\n{said}");
     // `release` is described and not built: its 501 is the one answer of that kind.

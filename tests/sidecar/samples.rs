@@ -91,8 +91,8 @@ fn the_cryptography_of_the_sdks_readme_runs_as_it_stands() {
     let (broker, sidecar) = machine();
     broker.admin().create("key-name", "RSA", 2048);
     let readme = std::fs::read_to_string(python_samples().join("README.md")).unwrap();
-    let blocks = readme.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let block = blocks.filter(|code| code.contains("crypto_client.decrypt(")).next().expect("the README has it");
+    let mut blocks = readme.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let block = blocks.find(|code| code.contains("crypto_client.decrypt(")).expect("the README has it");
     let url = format!("https://vault1.kv.test:{}", sidecar.port());
     let code = block.replace("https://my-key-vault.vault.azure.net/", &url);
     assert_ne!(code, block, "the URL stands in it");

@@ -124,7 +124,8 @@ fn an_object_is_its_owners_alone_until_a_grant_widens_that() {
     bench.give("corp/dns:esx2", &[Permission::ObjectOwn], Scope::Broker);
     bench.give_role("corp/dns:reader", Role::Reader, Scope::Broker);
     bench.give_role("corp/dns:chief", Role::Administrator, Scope::Broker);
-    let rows: [(&str, fn(&Refusal) -> bool); 4] = [
+    type Told = fn(&Refusal) -> bool;
+    let rows: [(&str, Told); 4] = [
         // Nothing tells another's object from one that there is not.
         ("corp/dns:esx2", |refusal| matches!(refusal, Refusal::ObjectNotFound { .. })),
         ("corp/dns:stranger", |refusal| matches!(refusal, Refusal::Forbidden(_))),

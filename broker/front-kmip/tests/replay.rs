@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../../tests/src/kmip/mod.rs"]
+#[allow(dead_code)] // requests of our own making are for other tests
 mod kmip;
 
 use std::sync::Arc;
