@@ -156,12 +156,17 @@ impl Call<'_> {
         store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
         store.set_epoch_deadline(1);
         let deadline = self.times.deadline;
+        let mut ticked = false;
         store.epoch_deadline_callback(move |mut context| {
             // Others first: a guest that computes gets one tick at a time, none past its deadline, and after many only its
             // plugin's share.
             let now = Instant::now();
             if now >= deadline {
                 return Ok(UpdateDeadline::Interrupt);
+            }
+            // The first tick says little: the call may have begun just before it, or have been in the host meanwhile.
+            if !std::mem::replace(&mut ticked, true) {
+                return Ok(UpdateDeadline::Yield(1));
             }
             Ok(match context.data_mut().tick(now) {
                 None => UpdateDeadline::Yield(1),
