@@ -70,6 +70,8 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         "broker-crypto",
         &[
             ("argon2", "a passphrase becomes a root key"),
+            ("vsss-rs", "a root key is split into shares (Shamir)"),
+            ("rand_core", "the shape in which vsss-rs asks for chance"),
             ("aws-lc-rs", "the cryptographic library, here alone"),
             ("broker-core", "Secret and the algorithms' names"),
             ("thiserror", "errors"),

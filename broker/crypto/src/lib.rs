@@ -7,7 +7,6 @@ pub mod derive;
 pub mod digest;
 mod ec;
 pub mod error;
-mod field;
 mod gcm;
 pub mod jwk;
 pub mod key;
