@@ -435,6 +435,7 @@ fn every_admin_operation_without_its_permission_is_refused_and_with_it_alone_is_
         Operation::RewrapObjects,
         Operation::RotateRoot,
         Operation::SettleObjects,
+        Operation::UndoObjects,
     ];
     // Managed objects are reached through KMIP alone, whose front asks the same of each of its operations.
     let by_kmip: Vec<_> = broker_front_kmip::route::ROUTES.iter().flat_map(|route| route.verbs).copied().collect();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::algorithm::word_enum;
+use crate::broker::Journal;
 use crate::name::{BackendName, KeyVersion, Principal, RequestId};
 use crate::verb::Operation;
 
@@ -83,6 +84,8 @@ pub struct Asker {
     pub front: Front,
     /// None where nothing can end: the system's own tasks, and peers of the Unix socket.
     pub proof: Option<Arc<dyn Proof>>,
+    /// Where it is noted what is done to objects, for a request that may have to be undone.
+    pub journal: Option<Arc<Journal>>,
 }
 
 impl fmt::Debug for Asker {

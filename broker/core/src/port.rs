@@ -11,7 +11,7 @@ use crate::grant::{Grant, GrantId, Permit};
 use crate::identity::Identity;
 use crate::imported::ImportedKey;
 use crate::key::{KeyRecord, Material};
-use crate::name::{AnchorName, KeyName, KeyVersion, VaultName};
+use crate::name::{AnchorName, KeyName, KeyVersion, Principal, VaultName};
 use crate::object::{ObjectId, ObjectRecord, Term};
 use crate::refusal::Failure;
 use crate::secret::Secret;
@@ -171,6 +171,14 @@ pub trait Backend: Send + Sync {
 /// One change of the store; a commit carries several, all or none.
 #[derive(Debug, Clone)]
 pub enum Change {
+    /// Writes nothing: once the other changes are made, no object of the vault but this one may have the owner and one of
+    /// the names, destroyed ones aside, or the commit is stale.
+    ClaimNames {
+        vault: VaultName,
+        owner: Principal,
+        object: ObjectId,
+        names: Vec<String>,
+    },
     DropElevation(GrantId),
     DropGrant(GrantId),
     DropIdentity(AnchorName),
@@ -209,7 +217,7 @@ pub enum Change {
 /// Why a commit did not happen.
 #[derive(Debug)]
 pub enum CommitError {
-    /// The key or object was changed by another since it was read: read it again.
+    /// The key or object was changed by another since it was read, or a claimed name is another's: look again.
     Stale,
     Failed(Failure),
 }

@@ -117,6 +117,7 @@ verbs! {
     Sign = "sign" needs Sign,
     SignWithObject = "sign-with-object" needs Sign,
     UnassignIdentity = "unassign-identity" needs GrantWrite,
+    UndoObjects = "undo-objects" needs Update,
     UnwrapKey = "unwrap-key" needs UnwrapKey,
     UpdateKey = "update-key" needs Update,
     UpdateObject = "update-object" needs Update,

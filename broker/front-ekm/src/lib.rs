@@ -146,6 +146,7 @@ impl Front {
             peer: Peer::Network(seed.peer),
             front: entry::Front::Ekm,
             proof: seed.proof,
+            journal: None,
         };
         serve::serve(&self.broker, &asker, ask.deed, &self.settings.names).await
     }

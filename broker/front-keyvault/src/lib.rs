@@ -100,6 +100,7 @@ impl Front {
             peer: Peer::Network(seed.peer),
             front: entry::Front::Keyvault,
             proof: seed.proof,
+            journal: None,
         };
         let operation = call.target.operation().word();
         match serve::serve(&self.broker, &asker, call).await {

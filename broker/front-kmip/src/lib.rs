@@ -17,9 +17,10 @@ mod wire;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use broker_core::broker::Broker;
+use broker_core::broker::{Broker, Journal, Task, task_asker};
 use broker_core::entry::{self, Asker};
 use broker_core::name::{Principal, RequestId, VaultName};
+use broker_core::refusal::Refusal;
 use zeroize::Zeroizing;
 
 pub use refuse::Problem;
@@ -27,7 +28,7 @@ pub use wire::{MINOR_MAX, Password};
 
 use name::Tag;
 use read::Fields;
-use table::{Operation, ResultReason};
+use table::{BatchErrorContinuationOption, Operation, ResultReason};
 use ttlv::{HEADER_BYTES, Item, Malformed, frame_bytes};
 use wire::{Ask, Header};
 
@@ -157,14 +158,26 @@ impl Front {
 
     async fn serve(&self, seed: AskerSeed, message: &Item, header: Header) -> Answer {
         let (minor, now_s) = (header.minor, seed.now_s);
-        let mut desk = serve::Desk::new(&self.broker, &self.settings, minor, seed.vault.clone(), asker(seed));
+        let (vault, request) = (seed.vault.clone(), seed.request);
+        let journal = (header.after_failure == BatchErrorContinuationOption::Undo).then(Arc::<Journal>::default);
+        let asker = asker(seed, journal.clone());
+        let mut desk = serve::Desk::new(&self.broker, &self.settings, minor, vault.clone(), asker);
         let (mut items, mut labels) = (Vec::with_capacity(header.batch_count), Vec::new());
+        let mut asks = Vec::with_capacity(header.batch_count);
         let mut room = header.response_bytes_max.saturating_sub(wire::response(minor, now_s, Vec::new()).bytes());
         for item in message.items().iter().filter(|item| item.tag == Tag::BatchItem) {
             let ask = Ask::read(item);
             let outcome = desk.serve(&ask).await;
-            let outcome = fitting(outcome, &ask, minor, room);
+            let mut outcome = fitting(outcome, &ask, minor, room);
             let failed = outcome.is_err();
+            if let (Err(problem), Some(journal)) = (&mut outcome, &journal) {
+                match self.undo(request, &vault, journal).await {
+                    Ok(()) => items = asks.iter().map(wire::undone_item).collect(),
+                    Err(refusal) => {
+                        *problem = problem.but(ask.operation, &format!("what came before it stays: {refusal}"));
+                    }
+                }
+            }
             labels.push(Label {
                 operation: ask.operation.map_or("none", Operation::name),
                 outcome: outcome.as_ref().err().map_or("ok", Problem::word),
@@ -172,11 +185,22 @@ impl Front {
             let answer = wire::answer_item(&ask, outcome, minor);
             room = room.saturating_sub(answer.bytes());
             items.push(answer);
-            if failed && !header.continues {
+            asks.push(ask);
+            if failed && header.after_failure != BatchErrorContinuationOption::Continue {
                 break;
             }
         }
         Answer { bytes: wire::response(minor, now_s, items).encode(), labels, close: false }
+    }
+}
+
+impl Front {
+    /// The broker itself takes back what a batch has done: it was permitted to be done, and that is all that is undone.
+    async fn undo(&self, request: RequestId, vault: &VaultName, journal: &Journal) -> Result<(), Refusal> {
+        if journal.is_empty() {
+            return Ok(());
+        }
+        self.broker.undo_objects(&task_asker(Task::Objects, request), vault.clone(), journal).await
     }
 }
 
@@ -192,7 +216,7 @@ fn fitting(outcome: wire::Outcome, ask: &Ask<'_>, minor: u8, room: usize) -> wir
     Err(Problem::new(ResultReason::ResponseTooLarge, format!("the answer has {bytes} bytes, and {room} are left")))
 }
 
-fn asker(seed: AskerSeed) -> Asker {
+fn asker(seed: AskerSeed, journal: Option<Arc<Journal>>) -> Asker {
     Asker {
         request: seed.request,
         client_request_id: None,
@@ -201,6 +225,7 @@ fn asker(seed: AskerSeed) -> Asker {
         peer: entry::Peer::Network(seed.peer),
         front: entry::Front::Kmip,
         proof: seed.proof,
+        journal,
     }
 }
 

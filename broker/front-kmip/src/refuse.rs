@@ -4,6 +4,7 @@ use broker_core::refusal::Refusal;
 
 use crate::table::{Operation, ResultReason};
 use crate::ttlv::Malformed;
+use crate::wire::MINOR_MAX;
 
 /// Why an operation is not carried out: what the core refused, or what was seen before the core was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,11 @@ impl Problem {
             Self::Message { reason, .. } => reason.name(),
             Self::Refused(refusal) => refusal.word(),
         }
+    }
+
+    /// The same reason, and one thing more to be told.
+    pub(crate) fn but(&self, operation: Option<Operation>, more: &str) -> Self {
+        Self::Message { reason: reason_of(self, operation, MINOR_MAX), message: format!("{}; {more}", self.message()) }
     }
 
     /// What the caller is told, for people.

@@ -20,7 +20,7 @@ const BATCH_ID_BYTES_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Header {
     pub minor: u8,
-    pub continues: bool,
+    pub after_failure: BatchErrorContinuationOption,
     pub response_bytes_max: usize,
     pub password: Option<Password>,
     pub batch_count: usize,
@@ -97,8 +97,8 @@ impl Header {
             ));
         }
         let password = password(&header)?;
-        let continues = option == Some(BatchErrorContinuationOption::Continue);
-        Ok(Self { minor, continues, response_bytes_max, password, batch_count: count })
+        let after_failure = option.unwrap_or(BatchErrorContinuationOption::Stop);
+        Ok(Self { minor, after_failure, response_bytes_max, password, batch_count: count })
     }
 }
 
@@ -168,6 +168,13 @@ pub(crate) fn answer_item(ask: &Ask<'_>, outcome: Outcome, minor: u8) -> Item {
             items.push(Item::text(Tag::ResultMessage, problem.message()));
         }
     }
+    Item::structure(Tag::BatchItem, items)
+}
+
+/// The batch item of what was carried out and taken back (section 11.43).
+pub(crate) fn undone_item(ask: &Ask<'_>) -> Item {
+    let mut items: Vec<Item> = ask.operation_item.into_iter().chain(ask.batch_id).cloned().collect();
+    items.push(Item::enumeration(Tag::ResultStatus, ResultStatus::OperationUndone.value()));
     Item::structure(Tag::BatchItem, items)
 }
 

@@ -80,6 +80,7 @@ impl Log {
                 peer: Peer::Network(([127, 0, 0, 1], 1).into()),
                 front: Front::Keyvault,
                 proof: None,
+                journal: None,
             },
             time_ms: number * 1000,
             phase: Phase::Done,

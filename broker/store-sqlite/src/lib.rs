@@ -3,6 +3,7 @@
 
 mod backup;
 mod cache;
+mod claim;
 mod copy;
 mod file;
 mod header;

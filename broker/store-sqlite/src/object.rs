@@ -52,22 +52,32 @@ pub fn terms_of(object: &ObjectRecord, keyring: &Keyring) -> Vec<TermId> {
     terms
 }
 
-/// The newest objects that have every term; none when the walk would take too long.
-///
-/// Each step asks one term for its newest object at or before the one the others agreed on. So the rarest term sets the
-/// pace, whatever the others have in common with the rest.
+/// [`walk`] at one moment.
 ///
 /// # Errors
-/// SQLite fails; a record does not open, or has not the terms it was found by.
+/// As [`walk`].
 pub fn find(
     connection: &Connection,
     keyring: &Keyring,
     asked: &Asked,
 ) -> Result<Option<Page<Arc<ObjectRecord>>>, StoreError> {
-    // One moment for all the steps.
-    let snapshot = connection.unchecked_transaction()?;
+    walk(&*connection.unchecked_transaction()?, keyring, asked)
+}
+
+/// The newest objects that have every term; none when the walk would take too long.
+///
+/// Each step asks one term for its newest object at or before the one the others agreed on. So the rarest term sets the
+/// pace, whatever the others have in common with the rest; standing first, it ends the walk too.
+///
+/// # Errors
+/// SQLite fails; a record does not open, or has not the terms it was found by.
+pub fn walk(
+    connection: &Connection,
+    keyring: &Keyring,
+    asked: &Asked,
+) -> Result<Option<Page<Arc<ObjectRecord>>>, StoreError> {
     let mut seek =
-        snapshot.prepare_cached("SELECT seq FROM term WHERE term = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1")?;
+        connection.prepare_cached("SELECT seq FROM term WHERE term = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1")?;
     let mut found = Page { items: Vec::new(), next: None };
     let (mut at, mut seeks, mut last) = (asked.before.unwrap_or(i64::MAX).saturating_sub(1), 0, None);
     loop {
@@ -91,7 +101,7 @@ pub fn find(
             found.next = last;
             return Ok(Some(found));
         }
-        let object = at_rank(&snapshot, keyring, at)?;
+        let object = at_rank(connection, keyring, at)?;
         let has = terms_of(&object, keyring);
         if !asked.terms.iter().all(|term| has.binary_search(term).is_ok()) {
             return Err(StoreError::Altered(format!("object {at} is listed under a term that it does not have")));

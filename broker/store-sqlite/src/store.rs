@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::backup;
 use crate::cache::{Found, Opened, RecordCache};
+use crate::claim::Claim;
 use crate::copy::{self, CopyError, StoreCopy};
 use crate::file::{self, OpenFile};
 use crate::keyring::Keyring;
@@ -220,7 +221,8 @@ impl SqliteStore {
         }
         let gone = || CommitError::Failed(Failure::caused(Refusal::StoreUnavailable, "the store's writer has ended"));
         let (answer, answered) = oneshot::channel();
-        self.commits.as_ref().ok_or_else(gone)?.send(Commit { writes, answer }).await.map_err(|_| gone())?;
+        let commit = Commit { writes, claims: Claim::of_changes(&changes, &self.keyring), answer };
+        self.commits.as_ref().ok_or_else(gone)?.send(commit).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::{Opened, RecordCache};
+use crate::claim::Claim;
 use crate::keyring::Keyring;
 use crate::object::{self, TermId};
 use crate::record::{Record, Setting};
@@ -68,7 +69,7 @@ impl Write {
     pub fn of_changes(changes: &[Change], keyring: &Keyring) -> Result<Vec<Self>, StoreError> {
         let mut writes = Vec::with_capacity(changes.len());
         for change in changes {
-            writes.push(Self::of_change(change, keyring)?);
+            writes.extend(Self::of_change(change, keyring)?);
             if let Change::DropKey(key) = change {
                 writes.extend(key.versions.iter().map(|version| Self {
                     shown: Shown::Gone,
@@ -89,10 +90,11 @@ impl Write {
         Self { kind, id, parent, live, rule, due, body, terms: Vec::new(), shown: Shown::Nothing }
     }
 
-    /// The write of the change's own record.
-    fn of_change(change: &Change, keyring: &Keyring) -> Result<Self, StoreError> {
+    /// The write of the change's own record; none for one that writes nothing.
+    fn of_change(change: &Change, keyring: &Keyring) -> Result<Option<Self>, StoreError> {
         let unlisted = Self::unlisted;
-        Ok(match change {
+        Ok(Some(match change {
+            Change::ClaimNames { .. } => return Ok(None),
             Change::DropElevation(id) => unlisted(Kind::Elevation, keyring.elevation_id(*id), Rule::Drop, Vec::new()),
             Change::DropIdentity(name) => unlisted(Kind::Identity, keyring.identity_id(name), Rule::Drop, Vec::new()),
             Change::DropGrant(id) => unlisted(Kind::Grant, keyring.grant_id(*id), Rule::Drop, Vec::new()),
@@ -162,20 +164,36 @@ impl Write {
             Change::PutVault(vault) => {
                 unlisted(Kind::Vault, keyring.vault_id(&vault.name), Rule::Replace, vault.encode()?)
             }
-        })
+        }))
     }
 }
 
 /// A commit on its way to the writer.
 pub struct Commit {
     pub writes: Vec<Write>,
+    /// Looked at once the writes are done.
+    pub claims: Vec<Claim>,
     pub answer: oneshot::Sender<Result<(), CommitError>>,
+}
+
+impl Commit {
+    fn carry_out(&self, connection: &Connection, keyring: &Keyring, state: &mut State) -> Result<Verdict, StoreError> {
+        let verdict = write_all(connection, keyring, state, &self.writes)?;
+        if matches!(verdict, Verdict::Done) {
+            for claim in &self.claims {
+                if !claim.stands(connection, keyring)? {
+                    return Ok(Verdict::Stale);
+                }
+            }
+        }
+        Ok(verdict)
+    }
 }
 
 /// Whether a commit's writes were carried out within the transaction.
 pub enum Verdict {
     Done,
-    /// A key's revision is not the one that follows.
+    /// A key's revision is not the one that follows, or a claimed name is another's.
     Stale,
     /// What must be new is there already.
     Taken,
@@ -238,7 +256,7 @@ impl Writer {
         for commit in group {
             let savepoint = transaction.savepoint()?;
             let mut next = state;
-            let verdict = write_all(&savepoint, &self.keyring, &mut next, &commit.writes)?;
+            let verdict = commit.carry_out(&savepoint, &self.keyring, &mut next)?;
             if matches!(verdict, Verdict::Done) {
                 savepoint.commit()?;
                 state = next;

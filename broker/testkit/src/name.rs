@@ -39,5 +39,6 @@ pub fn asker(who: &str) -> Asker {
         peer: Peer::Network(([127, 0, 0, 1], 1).into()),
         front: Front::Keyvault,
         proof: None,
+        journal: None,
     }
 }

@@ -169,3 +169,41 @@ pub(crate) fn an_object_waits_until_its_date(store: Arc<dyn Store>) {
     commit(&*store, &[next_of(&all[0], |object| object.life.state = ObjectState::Active)]);
     assert_eq!(due(2, 9), [all[1].id, all[2].id]);
 }
+
+pub(crate) fn a_claimed_name_is_nobody_elses(store: Arc<dyn Store>) {
+    let [first, second, third] = [1, 3, 5].map(object);
+    let named = |object: &ObjectRecord, name: &str| {
+        let mut named = object.clone();
+        named.attributes.names[0].value.text = name.to_owned();
+        named
+    };
+    let claim = |object: &ObjectRecord| Change::ClaimNames {
+        vault: object.vault.clone(),
+        owner: object.owner.clone(),
+        object: object.id,
+        names: object.attributes.names.iter().map(|name| name.value.text.clone()).collect(),
+    };
+    let give = |object: &ObjectRecord| run(store.commit(vec![claim(object), put(object)]));
+    give(&first).unwrap();
+    // Another of the same owner's may not have it, and nothing of that commit is made.
+    let same = named(&second, "name-1");
+    assert!(matches!(give(&same), Err(CommitError::Stale)));
+    assert_eq!(run(store.object(&same.vault, same.id)).unwrap(), None);
+    // Another owner's may, and the object itself may claim it again.
+    give(&named(&object(2), "name-1")).unwrap();
+    let again = next_of(&first, |_| {});
+    give(&again).unwrap();
+    // Handed on in one commit.
+    let without = next_of(&again, |object| object.attributes.names.clear());
+    run(store.commit(vec![put(&without), put(&same), claim(&same)])).unwrap();
+    // Two of one commit cannot both have it.
+    let (one, other) = (named(&third, "name-9"), named(&object(7), "name-9"));
+    assert!(matches!(
+        run(store.commit(vec![put(&one), put(&other), claim(&one), claim(&other)])),
+        Err(CommitError::Stale)
+    ));
+    // What is destroyed holds no name.
+    let gone = next_of(&same, |object| (object.kept, object.life.state) = (Kept::Gone, ObjectState::Destroyed));
+    commit(&*store, &[gone]);
+    give(&named(&third, "name-1")).unwrap();
+}

@@ -137,8 +137,23 @@ impl Kept {
         self.places
     }
 
+    /// True of what claims nothing.
+    fn claim_stands(&self, change: &Change) -> bool {
+        let Change::ClaimNames { vault, owner, object, names } = change else { return true };
+        let holds = |record: &ObjectRecord| {
+            record.vault == *vault
+                && record.id != *object
+                && record.owner == *owner
+                && !record.life.state.is_destroyed()
+                && record.attributes.names.iter().any(|has| names.contains(&has.value.text))
+        };
+        !self.objects.values().any(|(_, record)| holds(record))
+    }
+
     fn apply(&mut self, change: Change) -> Result<(), CommitError> {
         match change {
+            // Looked at once the others are made.
+            Change::ClaimNames { .. } => {}
             Change::DropElevation(id) => drop(self.elevations.remove(&id)),
             Change::DropIdentity(name) => drop(self.identities.remove(&name)),
             Change::DropGrant(id) => drop(self.grants.remove(&id)),
@@ -377,7 +392,11 @@ impl Store for MemoryStore {
             }
             // On a copy, so that a change that fails takes those before it along.
             let mut next = kept.clone();
+            let claims = changes.clone();
             changes.into_iter().try_for_each(|change| next.apply(change))?;
+            if claims.iter().any(|claim| !next.claim_stands(claim)) {
+                return Err(CommitError::Stale);
+            }
             *kept = next;
             Ok(())
         })

@@ -24,6 +24,7 @@ pub type Question = (&'static str, fn(Arc<dyn Store>));
 /// All of them.
 pub const QUESTIONS: &[Question] = &[
     ("an_object_is_found_by_all_of_its_terms", object_questions::an_object_is_found_by_all_of_its_terms),
+    ("a_claimed_name_is_nobody_elses", object_questions::a_claimed_name_is_nobody_elses),
     ("an_object_waits_until_its_date", object_questions::an_object_waits_until_its_date),
     ("objects_are_kept_as_they_were_written", object_questions::objects_are_kept_as_they_were_written),
     ("objects_page_from_the_newest_on", object_questions::objects_page_from_the_newest_on),

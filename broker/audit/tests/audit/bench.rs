@@ -85,6 +85,7 @@ pub fn entry(number: u64) -> Entry {
             peer: Peer::Network(([127, 0, 0, 1], 1).into()),
             front: Front::Keyvault,
             proof: None,
+            journal: None,
         },
         time_ms: number,
         phase: Phase::Done,

@@ -45,7 +45,7 @@ pub use get_key::KeyView;
 pub use grants::{Given, NewGrant};
 pub use list_keys::KeySummary;
 pub use object::{
-    CreateObject, CreateObjectPair, DecryptWithObject, DeriveObject, Edit, EncryptWithObject, LOCATED_MAX,
+    CreateObject, CreateObjectPair, DecryptWithObject, DeriveObject, Edit, EncryptWithObject, Journal, LOCATED_MAX,
     LocateObjects, NewObject, ObjectView, REWRAPPED_MAX, RegisterObject, RekeyObject, RevealedObject, Rewrapped,
     SignWithObject, VerifyWithObject,
 };

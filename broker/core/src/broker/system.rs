@@ -55,6 +55,7 @@ pub fn task_asker(task: Task, request: RequestId) -> Asker {
         peer: Peer::Here("the broker itself"),
         front: Front::System,
         proof: None,
+        journal: None,
     }
 }
 

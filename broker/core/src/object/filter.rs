@@ -1,5 +1,7 @@
 //! What Locate asks for, and the terms by which an object is found.
 
+use std::collections::HashSet;
+
 use super::{ObjectAlgorithm, ObjectId, ObjectKind, ObjectRecord, ObjectState, UsageMask};
 use crate::algorithm::word_enum;
 use crate::name::{KeyVersion, Principal};
@@ -21,7 +23,7 @@ word_enum! {
 }
 
 /// Something an object is found by, within its vault. The store keeps a keyed hash of it and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
     pub field: TermField,
     pub value: Vec<u8>,
@@ -82,22 +84,32 @@ impl Term {
 }
 
 impl Filter {
-    /// The terms an object must have. State is one of them: what a date has changed is found by it once the change was
+    /// What finds the objects that hold a name: an owner's own that are not destroyed, one filter for each state.
+    pub fn holders(owner: &Principal, name: &str) -> impl Iterator<Item = Self> {
+        ObjectState::ALL.iter().filter(|state| !state.is_destroyed()).map(|state| Self {
+            names: vec![name.to_owned()],
+            owner: Some(owner.clone()),
+            state: Some(*state),
+            ..Self::default()
+        })
+    }
+
+    /// The terms an object must have, each once, those that tell the most first. State is one of them: what a date has changed is found by it once the change was
     /// written down.
     #[must_use]
     pub fn terms(&self) -> Vec<Term> {
         let text = |field, text: &str| Term::of(field, text.as_bytes());
-        let mut terms: Vec<Term> = self.custom.iter().map(|(name, value)| Term::of_custom(name, value)).collect();
-        terms.extend(self.names.iter().map(|name| text(TermField::Name, name)));
-        terms.extend(self.groups.iter().map(|group| text(TermField::Group, group)));
+        let mut terms: Vec<Term> = self.names.iter().map(|name| text(TermField::Name, name)).collect();
         terms.extend(self.links.iter().map(|link| Term::of(TermField::Link, &link.0)));
+        terms.extend(self.custom.iter().map(|(name, value)| Term::of_custom(name, value)));
+        terms.extend(self.groups.iter().map(|group| text(TermField::Group, group)));
         terms.extend(self.owner.iter().map(|owner| text(TermField::Owner, owner.as_str())));
         terms.extend(self.bits.iter().map(|bits| Term::of(TermField::Bits, &bits.to_be_bytes())));
         terms.extend(self.algorithm.iter().map(|algorithm| text(TermField::Algorithm, algorithm.word())));
         terms.extend(self.state.iter().map(|state| text(TermField::State, state.word())));
         terms.extend(self.kind.iter().map(|kind| text(TermField::Kind, kind.word())));
-        terms.sort();
-        terms.dedup();
+        let mut seen = HashSet::with_capacity(terms.len());
+        terms.retain(|term| seen.insert(term.clone()));
         terms
     }
 

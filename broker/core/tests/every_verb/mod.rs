@@ -24,7 +24,7 @@ use broker_testkit::{Bench, SECOND, anchor_name, backend_name, key_name, princip
 pub use objects::Objects;
 
 /// The permission that each operation needs, and whether it changes anything; written down a second time, by hand.
-pub const EXPECTED: [(Operation, Permission, bool); 84] = [
+pub const EXPECTED: [(Operation, Permission, bool); 85] = [
     (Operation::AcceptClock, Permission::VaultManage, true),
     (Operation::ActivateObject, Permission::Update, true),
     (Operation::ApproveElevation, Permission::GrantWrite, true),
@@ -101,6 +101,7 @@ pub const EXPECTED: [(Operation, Permission, bool); 84] = [
     (Operation::Sign, Permission::Sign, false),
     (Operation::SignWithObject, Permission::Sign, false),
     (Operation::UnassignIdentity, Permission::GrantWrite, true),
+    (Operation::UndoObjects, Permission::Update, true),
     (Operation::UnwrapKey, Permission::UnwrapKey, false),
     (Operation::UpdateKey, Permission::Update, true),
     (Operation::UpdateObject, Permission::Update, true),

@@ -1,8 +1,10 @@
 //! The operations on managed objects.
 
+use std::sync::Arc;
+
 use broker_core::broker::{
-    CreateObject, CreateObjectPair, DecryptWithObject, DeriveObject, EncryptWithObject, LocateObjects, NewObject,
-    RegisterObject, RekeyObject, SignWithObject, VerifyWithObject,
+    CreateObject, CreateObjectPair, DecryptWithObject, DeriveObject, EncryptWithObject, Journal, LocateObjects,
+    NewObject, RegisterObject, RekeyObject, SignWithObject, VerifyWithObject,
 };
 use broker_core::entry::Asker;
 use broker_core::name::VaultName;
@@ -30,6 +32,8 @@ pub struct Objects {
     pub mac: ObjectId,
     pub private: ObjectId,
     pub public: ObjectId,
+    /// Of a request that made one.
+    pub journal: Arc<Journal>,
     /// (ciphertext, IV) under `cipher`.
     pub encrypted: (Vec<u8>, Vec<u8>),
 }
@@ -52,11 +56,15 @@ impl Objects {
             mac: make(ObjectAlgorithm::HmacSha256, Some(now_s)),
             private: private.id(),
             public: public.id(),
+            journal: Arc::default(),
             encrypted: (encrypted.data, encrypted.iv.unwrap()),
         };
         // Something whose date comes, and something to re-wrap.
         make(ObjectAlgorithm::Aes, Some(now_s + 1));
         run(bench.broker.rotate_kek(&admin, bench.vault())).unwrap();
+        // Under the newest version, so that nobody else changes it.
+        let noted = Asker { journal: Some(Arc::clone(&objects.journal)), ..admin };
+        run(bench.broker.create_object(&noted, a_key(bench.vault(), ObjectAlgorithm::Aes))).unwrap();
         bench.clock.advance_s(1);
         objects
     }
@@ -152,6 +160,7 @@ pub async fn ask(operation: Operation, bench: &Bench, on: &Target, asker: &Asker
         Operation::RotateKek => broker.rotate_kek(asker, vault).await.map(drop),
         Operation::SettleObjects => broker.settle_objects(asker).await.map(drop),
         Operation::SignWithObject => broker.sign_with_object(asker, a_sign(vault, objects.private)).await.map(drop),
+        Operation::UndoObjects => broker.undo_objects(asker, vault, &objects.journal).await,
         Operation::UpdateObject => {
             let edit: broker_core::broker::Edit<'_> = &|attributes| {
                 attributes.groups.push(broker_core::object::Indexed { index: 0, value: "group".to_owned() });

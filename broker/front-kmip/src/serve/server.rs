@@ -86,7 +86,7 @@ fn capabilities(minor: u8) -> Item {
         Item::boolean(Tag::AttestationCapability, false),
     ];
     if minor >= 4 {
-        items.push(Item::boolean(Tag::BatchUndoCapability, false));
+        items.push(Item::boolean(Tag::BatchUndoCapability, true));
         items.push(Item::boolean(Tag::BatchContinueCapability, true));
     }
     items.push(Item::enumeration(Tag::RNGMode, RNGMode::SharedInstantiation.value()));

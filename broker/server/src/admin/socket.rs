@@ -99,6 +99,7 @@ async fn converse(stream: UnixStream, desk: &Arc<Desk>) -> Result<()> {
             peer: Peer::Here("unix socket"),
             front: Front::Admin,
             proof: None,
+            journal: None,
         };
         let mut copied = None;
         let reply = match serde_json::from_slice::<Ask>(&line) {

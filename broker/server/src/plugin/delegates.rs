@@ -56,6 +56,7 @@ impl KeyDelegates {
             peer: Peer::Here("the broker itself"),
             front: Front::Plugin,
             proof: None,
+            journal: None,
         };
         let key = delegate.key.as_ref().or(key).ok_or_else(nothing)?.clone();
         Ok(Way { broker, asker, vault: delegate.vault.clone(), key })

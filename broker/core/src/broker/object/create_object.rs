@@ -1,10 +1,12 @@
 //! create-object: symmetric keys and pairs that the broker generates.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::deed::Deed;
 use super::super::{Broker, vault_of};
 use super::ObjectView;
+use super::names::{self, Naming};
 use crate::entry::Asker;
 use crate::grant::Scope;
 use crate::name::{Principal, VaultName};
@@ -55,6 +57,13 @@ pub(super) struct Planned {
     pub bits: Option<u32>,
     pub format: KeyFormat,
     pub new: NewObject,
+}
+
+impl Planned {
+    fn naming<'a>(&'a self, vault: &'a VaultName) -> Naming<'a> {
+        let names = names::added(&Attributes::default(), &self.new.attributes);
+        Naming { vault, owner: &self.owner, object: self.id, names }
+    }
 }
 
 impl Broker {
@@ -161,11 +170,31 @@ impl Broker {
         planned: Vec<(Planned, Secret)>,
         changes: Vec<Change>,
     ) -> Result<Vec<ObjectView>, Failure> {
+        let mut given = HashSet::new();
         for (plan, bytes) in &planned {
             check(plan, bytes.len())?;
+            self.check_names(&vault.name, plan, &changes).await?;
+            for name in plan.naming(&vault.name).names {
+                if !given.insert(name.clone()) {
+                    return Err(Failure::bad_request(format!("both halves of the pair would have the name {name:?}")));
+                }
+            }
         }
         self.intend_to_keep(deed, planned.iter().map(|(plan, _)| plan)).await?;
         self.put_new(deed, vault, planned, changes).await
+    }
+
+    /// Whether an object may have the names that it is to have (section 11: an invalid field if not).
+    pub(super) async fn check_names(
+        &self,
+        vault: &VaultName,
+        plan: &Planned,
+        changes: &[Change],
+    ) -> Result<(), Failure> {
+        match self.taken_name(&plan.naming(vault), changes).await? {
+            None => Ok(()),
+            Some(name) => Err(Failure::bad_request(names::taken(&name))),
+        }
     }
 
     /// Writes down which objects are about to be kept.
@@ -187,8 +216,16 @@ impl Broker {
         planned: Vec<(Planned, Secret)>,
         mut changes: Vec<Change>,
     ) -> Result<Vec<ObjectView>, Failure> {
+        let mut steps = Vec::new();
+        if deed.asker.journal.is_some() {
+            for change in &changes {
+                let Change::PutObject(after) = change else { continue };
+                steps.push((self.store.object(&after.vault, after.id).await?, Arc::clone(after)));
+            }
+        }
         let mut views = Vec::with_capacity(planned.len());
         for (plan, bytes) in planned {
+            changes.extend(plan.naming(&vault.name).claim());
             let kept = self.keep(deed, vault, (plan.id, plan.kind), &bytes).await?;
             let record = ObjectRecord {
                 vault: vault.name.clone(),
@@ -210,9 +247,16 @@ impl Broker {
             views.push(ObjectView { record, now_s: deed.now_s });
         }
         match self.store.commit(changes).await {
-            Ok(()) => Ok(views),
+            Ok(()) => {
+                if let Some(journal) = &deed.asker.journal {
+                    steps.into_iter().for_each(|(before, after)| journal.note(before, after));
+                    views.iter().for_each(|view| journal.note(None, Arc::clone(&view.record)));
+                }
+                Ok(views)
+            }
             Err(CommitError::Stale) => {
-                let problem = "the object was changed by another request at the same time; try again".to_owned();
+                let problem =
+                    "another request changed the object or took its name at the same time; try again".to_owned();
                 Err(Refusal::Conflict { problem }.into())
             }
             Err(CommitError::Failed(failure)) => Err(failure),

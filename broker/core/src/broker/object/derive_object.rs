@@ -92,6 +92,7 @@ impl Broker {
             new: ask.new,
         };
         check(&planned, bytes)?;
+        self.check_names(&vault.name, &planned, &changes).await?;
         self.intend_to_keep(deed, std::iter::once(&planned)).await?;
         let mut keys = Vec::with_capacity(bases.len());
         for base in &bases {

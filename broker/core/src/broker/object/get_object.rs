@@ -88,7 +88,7 @@ impl Broker {
             }
         };
         let given = self.finish(deed, result).await?;
-        self.no_longer_fresh(&given.view.record).await;
+        self.no_longer_fresh(asker, &given.view.record).await;
         Ok(given)
     }
 
@@ -116,15 +116,24 @@ impl Broker {
 
     /// Remembers that an object was given out, once its entry says so. Nothing rests on it but what a client asks for by
     /// `Fresh`: when another change came first, or the store does not answer, the next time does it.
-    async fn no_longer_fresh(&self, record: &ObjectRecord) {
+    async fn no_longer_fresh(&self, asker: &Asker, record: &Arc<ObjectRecord>) {
         if !record.life.fresh {
             return;
         }
-        let mut next = record.clone();
+        let mut next = ObjectRecord::clone(record);
         next.life.fresh = false;
         next.revision += 1;
-        if let Err(CommitError::Failed(failure)) = self.store.commit(vec![Change::PutObject(Arc::new(next))]).await {
-            tracing::warn!(object = %record.id, %failure, "that an object was given out could not be remembered");
+        let next = Arc::new(next);
+        match self.store.commit(vec![Change::PutObject(Arc::clone(&next))]).await {
+            Ok(()) => {
+                if let Some(journal) = &asker.journal {
+                    journal.note(Some(Arc::clone(record)), next);
+                }
+            }
+            Err(CommitError::Stale) => {}
+            Err(CommitError::Failed(failure)) => {
+                tracing::warn!(object = %record.id, %failure, "that an object was given out could not be remembered");
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod get_object;
 mod hash_data;
 mod kek;
 mod locate_objects;
+mod names;
 mod register_object;
 mod rekey_object;
 mod revoke_object;
@@ -17,6 +18,7 @@ mod rewrap_objects;
 mod rotate_kek;
 mod settle_objects;
 mod sign_with_object;
+mod undo_objects;
 mod update_object;
 
 use std::sync::Arc;
@@ -30,8 +32,10 @@ pub use register_object::RegisterObject;
 pub use rekey_object::RekeyObject;
 pub use rewrap_objects::{REWRAPPED_MAX, Rewrapped};
 pub use sign_with_object::{SignWithObject, VerifyWithObject};
+pub use undo_objects::Journal;
 pub use update_object::Edit;
 
+use self::names::Naming;
 use super::create_key::STALE_TRIES_MAX;
 use super::deed::Deed;
 use super::{Broker, vault_of};
@@ -181,8 +185,14 @@ impl Broker {
             let mut next = transition(&current)?;
             next.revision += 1;
             let record = Arc::new(next);
-            match self.store.commit(vec![Change::PutObject(Arc::clone(&record))]).await {
+            let mut changes = vec![Change::PutObject(Arc::clone(&record))];
+            let (owner, names) = (&record.owner, names::added(&current.attributes, &record.attributes));
+            changes.extend(Naming { vault, owner, object: id, names }.claim());
+            match self.store.commit(changes).await {
                 Ok(()) => {
+                    if let Some(journal) = &deed.asker.journal {
+                        journal.note(Some(current), Arc::clone(&record));
+                    }
                     if ends_use {
                         let ending = self.turns.advance();
                         self.settle(deed, ending).await;

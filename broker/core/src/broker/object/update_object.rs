@@ -2,6 +2,7 @@
 
 use super::super::Broker;
 use super::super::deed::Deed;
+use super::names::{self, Naming};
 use super::{ObjectView, scope_of};
 use crate::entry::Asker;
 use crate::name::VaultName;
@@ -52,6 +53,11 @@ impl Broker {
             record.with_attributes(attributes, now_s)
         };
         let next = transition(&record)?;
+        let names = names::added(&record.attributes, &next.attributes);
+        let naming = Naming { vault: &vault.name, owner: &record.owner, object: id, names };
+        if let Some(name) = self.taken_name(&naming, &[]).await? {
+            return Err(Refusal::Conflict { problem: names::taken(&name) }.into());
+        }
         // What is only said about an object changes no use of it.
         let ends_use = next.life.state != record.state_at(now_s)
             || next.attributes.usage != record.attributes.usage
