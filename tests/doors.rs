@@ -236,6 +236,8 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
     ("broker-server", "broker-testkit", "the scheduler on a clock that a test sets"),
     ("broker-store-sqlite", "broker-testkit", "the questions that every store must answer"),
     ("keybroker-tests", "broker-front-keyvault", "the list of routes, so that none goes untested"),
+    ("keybroker-tests", "broker-store-sqlite", "fills a broker's store with more objects than a test can ask for"),
+    ("keybroker-tests", "broker-testkit", "runs what a store answers later"),
     ("keybroker-tests", "hsm-test-shim", "a module that fails as it is told"),
 ];
 

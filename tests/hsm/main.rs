@@ -5,6 +5,7 @@ mod any_module;
 mod faults;
 mod flat;
 mod kills;
+mod kmip;
 mod plant;
 mod purge;
 mod sandbox;

@@ -26,6 +26,11 @@ impl Plant {
     }
 
     pub fn with(breakable: bool, edit: impl FnOnce(&mut toml::Table) + 'static) -> Self {
+        Self::of(Setup::new(), breakable, edit)
+    }
+
+    /// The same with a broker that is more than that; `edit` is for the backend.
+    pub fn of(setup: Setup, breakable: bool, edit: impl FnOnce(&mut toml::Table) + 'static) -> Self {
         let token = SoftToken::new();
         let at = |name: &str| token.at(name);
         fs::write(at("control"), "").unwrap();
@@ -49,8 +54,7 @@ impl Plant {
         };
         backend.insert("token".into(), vec![table].into());
         edit(&mut backend);
-        let broker =
-            Setup::new().edit(move |config| config["backend"].as_array_mut().unwrap().push(backend.into())).start();
+        let broker = setup.edit(move |config| config["backend"].as_array_mut().unwrap().push(backend.into())).start();
         broker.ask(&["vault", "update", "vault1", "--hsm-backend", "hsm"]);
         Self { broker, token }
     }

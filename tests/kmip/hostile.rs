@@ -8,7 +8,7 @@ use broker_front_kmip::ttlv::{Item, Value};
 use keybroker_tests::Broker;
 use keybroker_tests::kmip::payload::{ask, request};
 
-use crate::desk::{kmip, owner, speak};
+use keybroker_tests::desk::{kmip, owner, speak};
 
 /// What the process may grow by while it is lied to, in bytes: some messages of a megabyte, parsed, and no more.
 const GROWTH_MAX: u64 = 64 * 1024 * 1024;

@@ -5,7 +5,7 @@ use keybroker_tests::kmip::case::{EXCEPTED, Exchange, cases, read};
 use keybroker_tests::kmip::compare::Memory;
 use keybroker_tests::now_s;
 
-use crate::desk::{kmip, owner, speak};
+use keybroker_tests::desk::{kmip, owner, speak};
 
 fn replay(version: &str) {
     let broker = kmip(&[]).start();

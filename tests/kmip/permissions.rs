@@ -8,7 +8,7 @@ use broker_front_kmip::ttlv::{Item, Value};
 use keybroker_tests::kmip::payload::{ask, attribute, creation, request, sound, uid};
 use keybroker_tests::now_s;
 
-use crate::desk::{Speaker, client, kmip, owner, speak};
+use keybroker_tests::desk::{Speaker, client, kmip, owner, speak};
 
 /// What an operation takes on an object that is another's, or on the vault.
 fn needed(operation: Operation) -> &'static [Permission] {

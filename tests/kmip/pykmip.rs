@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keybroker_tests::{python, run, tests_folder};
 
-use crate::desk::{kmip, owner};
+use keybroker_tests::desk::{kmip, owner};
 
 /// How long the script may take on a busy machine: it has RSA keys made.
 const SCRIPT_MAX: Duration = Duration::from_secs(300);

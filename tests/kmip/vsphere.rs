@@ -6,7 +6,7 @@ use broker_front_kmip::name::Tag;
 use broker_front_kmip::table::{Operation, ResultReason, State};
 use broker_front_kmip::ttlv::{Item, Value};
 
-use crate::desk::{self, Speaker, kmip, owner, speak};
+use keybroker_tests::desk::{self, Speaker, kmip, owner, speak};
 
 const BYTES: u8 = 8;
 

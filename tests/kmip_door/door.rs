@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use keybroker_tests::desk::*;
 use keybroker_tests::{Asks as _, CertificateRequest, Identity, Leaf, eventually};
 use serde_json::json;
-
-use crate::desk::*;
 
 #[test]
 fn an_objects_owner_alone_sees_it_until_a_grant_says_otherwise() {

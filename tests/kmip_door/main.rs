@@ -2,7 +2,8 @@
 //! rotated under load and under kill -9, and many clients at once.
 #![allow(clippy::unwrap_used)]
 
-mod desk;
+mod batch;
 mod door;
 mod load;
 mod rotation;
+mod scale;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use keybroker_tests::desk::*;
 use keybroker_tests::{Broker, eventually};
-
-use crate::desk::*;
 
 const OBJECTS: usize = 400;
 

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use keybroker_tests::{Broker, Client, Connection, Identity, Setup};
+use crate::{Broker, Client, Connection, Identity, Setup};
 
 pub const TEXT: u8 = 7;
 const STRUCTURE: u8 = 1;
 const INTEGER: u8 = 2;
+const BOOLEAN: u8 = 6;
 const ENUMERATION: u8 = 5;
 
 const ATTRIBUTE: u32 = 0x42_0008;
@@ -27,6 +28,8 @@ const UNIQUE_IDENTIFIER: u32 = 0x42_0094;
 
 /// Result reasons (KMIP 1.4 section 9.1.3.2.29).
 pub const ITEM_NOT_FOUND: u32 = 1;
+pub const INVALID_FIELD: u32 = 7;
+pub const ILLEGAL_OPERATION: u32 = 0xb;
 pub const PERMISSION_DENIED: u32 = 0xc;
 
 /// One tag, type, length and value, filled up to eight bytes (section 9.1.1).
@@ -86,6 +89,39 @@ pub fn get(id: &str) -> Vec<u8> {
     on_object(0xa, id)
 }
 
+/// Destroy.
+pub fn destroy(id: &str) -> Vec<u8> {
+    on_object(0x14, id)
+}
+
+/// A batch of requests of one item each, in KMIP 1.1; `after_failure` is what becomes of the rest (section 9.1.3.2.30).
+pub fn batch(after_failure: u32, requests: &[Vec<u8>]) -> Vec<u8> {
+    let version = structure(0x42_0069, &[number(0x42_006a, INTEGER, 1), number(0x42_006b, INTEGER, 1)]);
+    let count = number(BATCH_COUNT, INTEGER, u32::try_from(requests.len()).unwrap());
+    let option = number(0x42_000e, ENUMERATION, after_failure);
+    let order = item(0x42_0010, BOOLEAN, &1_u64.to_be_bytes());
+    let header = structure(REQUEST_HEADER, &[version, option, order, count]);
+    let mut items = vec![header];
+    for request in requests {
+        walk(request, &mut |tag, value| {
+            if tag == BATCH_ITEM {
+                items.push(item(BATCH_ITEM, STRUCTURE, value));
+            }
+        });
+    }
+    structure(REQUEST_MESSAGE, &items)
+}
+
+/// Adds a name to an object.
+pub fn add_name(id: &str, name: &str) -> Vec<u8> {
+    request(0xd, &[item(UNIQUE_IDENTIFIER, TEXT, id.as_bytes()), attribute("Name", name_value(name))])
+}
+
+/// Re-key.
+pub fn rekey(id: &str) -> Vec<u8> {
+    on_object(4, id)
+}
+
 pub fn activate(id: &str) -> Vec<u8> {
     on_object(0x12, id)
 }
@@ -115,6 +151,30 @@ impl Response {
             Some(0) => None,
             _ => Some(self.number(RESULT_REASON).unwrap_or(u32::MAX)),
         }
+    }
+
+    /// The result status of each item (section 9.1.3.2.28): 0 success, 1 failed, 3 undone.
+    pub fn statuses(&self) -> Vec<u32> {
+        self.all(RESULT_STATUS).iter().map(|value| u32::from_be_bytes(value.as_slice().try_into().unwrap())).collect()
+    }
+
+    /// The ids of the items, whatever became of them.
+    pub fn ids_of_all(&self) -> Vec<String> {
+        self.all(UNIQUE_IDENTIFIER).into_iter().map(|id| String::from_utf8(id).unwrap()).collect()
+    }
+
+    /// The values of the attribute with this name, each as it is encoded.
+    pub fn attribute_values(&self, name: &str) -> Vec<Vec<u8>> {
+        let of = |attribute: Vec<u8>| {
+            let attribute = Self(attribute);
+            (attribute.all(ATTRIBUTE_NAME) == [name.as_bytes()]).then(|| attribute.all(ATTRIBUTE_VALUE))
+        };
+        self.all(ATTRIBUTE).into_iter().filter_map(of).flatten().collect()
+    }
+
+    /// Why the last item failed.
+    pub fn last_failure(&self) -> Option<u32> {
+        self.all(RESULT_REASON).last().map(|value| u32::from_be_bytes(value.as_slice().try_into().unwrap()))
     }
 
     pub fn ids(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 
 mod artefact;
 mod broker;
+pub mod desk;
 mod https;
 mod keyvault;
 pub mod kmip;
