@@ -86,7 +86,7 @@ impl Checkpoints {
     pub fn keep(&mut self, segment: u32, signed: &str, last: bool) -> io::Result<()> {
         let file = self.file(segment);
         if segment != self.segment {
-            fs::create_dir_all(&self.dir)?;
+            make_folder(&self.dir)?;
             // Another run's. What makes no sense was told when the log was opened.
             let notes = Note::parse_all(&read_file(&file)?).unwrap_or_default();
             self.recent = notes.iter().map(Note::to_string).collect();
@@ -170,10 +170,28 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Makes a folder and those above it that are not there, each durable in the one above it.
+///
+/// # Errors
+/// One cannot be made or synced.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => sync_folder_of(path),
+    }
+}
+
 /// Makes what was made, renamed or removed beside this file durable.
 ///
 /// # Errors
 /// The folder cannot be synced.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    let folder = path.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+    folder.map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }

@@ -116,7 +116,9 @@ impl Read for Counted {
     }
 }
 
-/// A line without its end, or what stands at the end of the file (or for too long) without one.
+/// A line without its end, or what no append ever finished: it has no end, or not in the longest line there can be, or a zero
+/// byte in it. No entry holds one; a power cut leaves them where a sector of an append reached the disk and one before it did
+/// not. Whoever puts one into an entry achieves no more than by cutting the file off there.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
     Torn(&'a [u8]),
@@ -156,8 +158,8 @@ impl Lines {
         }
         self.number += 1;
         Ok(Some(match self.line.strip_suffix(b"\n") {
-            Some(whole) => Line::Whole(whole),
-            None => Line::Torn(&self.line),
+            Some(whole) if !whole.contains(&0) => Line::Whole(whole),
+            Some(_) | None => Line::Torn(&self.line),
         }))
     }
 }
@@ -192,5 +194,9 @@ mod tests {
         assert_eq!(lines.next().unwrap(), Some(Line::Whole(b"")));
         assert_eq!(lines.next().unwrap(), Some(Line::Torn(b"b")));
         assert_eq!((lines.number, lines.next().unwrap()), (3, None));
+        fs::write(&path, "a\n\0\0b\nc\n").unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        assert_eq!(lines.next().unwrap(), Some(Line::Whole(b"a")));
+        assert_eq!(lines.next().unwrap(), Some(Line::Torn(b"\0\0b\n")), "a sector that never came");
     }
 }

@@ -44,7 +44,7 @@ pub struct Resumed {
 /// See [`OpenError`]; nothing was changed but for what a crash had left half-done.
 pub fn resume(folder: &Folder, key: SigningKey, known: &[Note], now: &str) -> Result<Resumed, OpenError> {
     let io = OpenError::io(&folder.0);
-    fs::create_dir_all(&folder.0).map_err(&io)?;
+    checkpoint::make_folder(&folder.0).map_err(&io)?;
     let lock = lock(folder)?;
     let segments: Vec<_> = folder.segments().map_err(&io)?.into_iter().collect();
     let unpacked = pack::tidy(folder, &segments).map_err(&io)?;
@@ -62,7 +62,7 @@ pub fn resume(folder: &Folder, key: SigningKey, known: &[Note], now: &str) -> Re
     };
     let signer = Signer::new(format!("{ORIGIN}{log}"), key);
     let vouched = bear_out(folder, &signer, log, found.as_ref(), known)?;
-    publish_key(folder, &signer)?;
+    let published = is_key_published(folder, &signer)?;
     let end = match found {
         Some(end) => end,
         None => End::empty(log),
@@ -76,6 +76,11 @@ pub fn resume(folder: &Folder, key: SigningKey, known: &[Note], now: &str) -> Re
             Segment::begin(folder, &header).map_err(&io)?
         }
     };
+    if !published {
+        // After the header: a log that was never begun leaves no key of its own in the way of the one that will be.
+        let (path, text) = (folder.public_key(), public_key(&signer));
+        checkpoint::replace(&path, text.as_bytes()).map_err(OpenError::io(&path))?;
+    }
     let last = Vouch { head: end.last_entry, segment: end.last_entry_segment };
     let (vouched, generation) = vouched;
     let left = end.left.into_lines();
@@ -244,17 +249,23 @@ fn bear_out(
     Ok((vouched, generation))
 }
 
-/// Writes the public half of the signing key, with which anyone can verify the log.
-fn publish_key(folder: &Folder, signer: &Signer) -> Result<(), OpenError> {
-    let (path, text) = (folder.public_key(), format!("{}\n", signer.verifier().text()));
+/// What stands in `audit.pub`: the public half of the signing key, with which anyone can verify the log.
+fn public_key(signer: &Signer) -> String {
+    format!("{}\n", signer.verifier().text())
+}
+
+/// Whether the public half of the signing key is in the folder.
+///
+/// # Errors
+/// Another key is.
+fn is_key_published(folder: &Folder, signer: &Signer) -> Result<bool, OpenError> {
+    let path = folder.public_key();
     match fs::read_to_string(&path) {
-        Ok(found) if found == text => Ok(()),
+        Ok(found) if found == public_key(signer) => Ok(true),
         Ok(_) => {
             Err(OpenError::altered(&path, "it is not the public half of the key that this broker's store signs with"))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            checkpoint::replace(&path, text.as_bytes()).map_err(OpenError::io(&path))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(cause) => Err(OpenError::Io { path, cause }),
     }
 }

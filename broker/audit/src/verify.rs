@@ -262,11 +262,10 @@ impl Walk {
         let line = match lines.next() {
             Ok(Some(Line::Whole(line))) => line,
             Ok(None) => return Ok(Step::End),
-            Ok(Some(Line::Torn(torn))) if self.stream.parts.is_empty() => {
-                self.report.remarks.push(format!(
-                    "the last {} bytes are a half-written entry, which was never acknowledged",
-                    torn.len()
-                ));
+            Ok(Some(Line::Torn(_))) if self.stream.parts.is_empty() => {
+                self.report
+                    .remarks
+                    .push(format!("from line {number} on there is a half-written entry, which was never acknowledged"));
                 return Ok(Step::End);
             }
             Ok(Some(Line::Torn(_))) => {

@@ -11,7 +11,7 @@ use broker_core::entry::{Decision, Entry, Phase};
 use broker_core::port::AuditLog as _;
 use broker_core::verb::Operation;
 
-use crate::bench::{entry, good, open, settings, small_segments};
+use crate::bench::{entry, good, open, proving, segment, sequence, settings, small_segments, verdict};
 
 const DIR: &str = "AUDIT_CRASH_DIR";
 const ROUNDS: u64 = 50;
@@ -133,4 +133,47 @@ async fn an_intent_without_an_outcome_is_closed_as_unknown_at_the_next_start_and
             (&"create-grant".into(), &"/vault1/k".into(), &"corp/dns:host.example".into())
         );
     }
+}
+
+#[tokio::test]
+async fn a_power_cut_that_kept_a_later_sector_of_an_append_and_lost_an_earlier_one_hinders_no_start() {
+    let ends: [(&str, Vec<u8>); 3] = [
+        ("its first sector is missing", [vec![0; 512], b"\"}\n{\"seq\":5}\n".to_vec()].concat()),
+        ("a sector in its middle is missing", [b"{\"seq\":4,".to_vec(), vec![0; 512], b"}\n".to_vec()].concat()),
+        ("only its length came", vec![0; 700]),
+    ];
+    for (what, end) in ends {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&settings(dir.path()));
+        for number in 1..=3 {
+            log.record(entry(number)).await.unwrap();
+        }
+        drop(log);
+        let whole = std::fs::read(segment(dir.path(), 1)).unwrap();
+        std::fs::write(segment(dir.path(), 1), [&whole[..], &end].concat()).unwrap();
+        assert_eq!(good(dir.path()).entries, 3, "{what}");
+        let log = open(&settings(dir.path()));
+        log.record(entry(4)).await.unwrap();
+        drop(log);
+        assert_eq!(good(dir.path()).entries, 4, "{what}");
+        assert_eq!(sequence(dir.path()), [1, 2, 3, 4], "{what}");
+    }
+}
+
+/// Whoever can write to the file achieves no more by it than by cutting the file off.
+#[tokio::test]
+async fn a_zero_byte_in_an_entry_that_a_checkpoint_vouches_for_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&settings(dir.path()));
+    for number in 1..=3 {
+        log.record(entry(number)).await.unwrap();
+    }
+    drop(log);
+    let mut bytes = std::fs::read(segment(dir.path(), 1)).unwrap();
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 200;
+    bytes[second] = 0;
+    std::fs::write(segment(dir.path(), 1), bytes).unwrap();
+    let refused = broker_audit::FileAudit::open(settings(dir.path()), proving()).err().unwrap();
+    assert!(refused.to_string().contains("a checkpoint vouches for entry 3"), "{refused}");
+    assert!(!verdict(dir.path(), &[]).problems.is_empty());
 }
