@@ -1,5 +1,6 @@
 //! init: a root key, a store, the first administrator's grant, a commented configuration.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -154,10 +155,11 @@ impl Init {
         drop(shares);
 
         let copy = self.dir.join("plugins/software.wasm");
-        std::fs::write(&copy, &component).with_context(|| copy.display().to_string())?;
+        write_durably(&copy, &component)?;
         let digest = crate::hex(&broker_crypto::digest::sha256(&component));
-        std::fs::write(&config_file, self.configuration(pki.as_deref(), &root_key, &digest)?)
-            .with_context(|| config_file.display().to_string())?;
+        write_durably(&config_file, self.configuration(pki.as_deref(), &root_key, &digest)?.as_bytes())?;
+        // The folder itself: a root key is safe when all folders above it are.
+        root::sync_folder_of(&std::path::absolute(&self.dir)?).with_context(|| self.dir.display().to_string())?;
         self.tell(&config_file, &admins, &vaults)
     }
 
@@ -221,6 +223,17 @@ impl Init {
 }
 
 const TEMPLATE: &str = include_str!("keybroker.toml.template");
+
+/// A file that is there after a power cut, too.
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = std::fs::File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        root::sync_folder_of(path)
+    };
+    write().with_context(|| path.display().to_string())
+}
 
 fn first_grant(principal: Principal, granted_by: Principal, now_s: i64) -> Result<Grant> {
     Ok(Grant {
