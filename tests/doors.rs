@@ -188,6 +188,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("event-listener", "gates that hold a fake until the test lets go"),
         ],
     ),
+    ("disk-shim", &[("libc", "the functions it stands in for, and the system calls past them")]),
     (
         "hsm-test",
         &[

@@ -10,23 +10,41 @@ use std::sync::OnceLock;
 /// It does not build.
 pub fn keybroker() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("KEYBROKER_BIN").map_or_else(build, PathBuf::from))
+    BINARY.get_or_init(|| {
+        let build = || built(&["-p", "broker-server", "--bin", "keybroker"], |made| made["executable"].as_str());
+        std::env::var_os("KEYBROKER_BIN").map_or_else(build, PathBuf::from)
+    })
 }
 
-fn build() -> PathBuf {
+/// The library that breaks a process's disk: `KEYBROKER_DISK_SHIM`, or what cargo builds now, once a process.
+///
+/// # Panics
+/// It does not build.
+pub fn disk_shim() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let build = || built(&["-p", "disk-shim", "--lib"], library_of);
+        std::env::var_os("KEYBROKER_DISK_SHIM").map_or_else(build, PathBuf::from)
+    })
+}
+
+fn library_of(made: &serde_json::Value) -> Option<&str> {
+    made["filenames"].as_array()?.iter().find_map(|name| name.as_str().filter(|name| name.ends_with(".so")))
+}
+
+/// Builds what these words say; the last artefact that `find` knows is the one.
+fn built(words: &[&str], find: impl Fn(&serde_json::Value) -> Option<&str>) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "-p", "broker-server", "--bin", "keybroker", "--message-format=json"])
+        .args([&["build", "--message-format=json"], words].concat())
         .current_dir(tests_folder())
         .output()
         .expect("cargo runs");
-    assert!(built.status.success(), "the binary does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    assert!(built.status.success(), "{words:?} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
     let messages = String::from_utf8(built.stdout).unwrap();
-    let executable = messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    executable.expect("cargo names the executable it built")
+    let mut made = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let found = made.by_ref().filter_map(|made| find(&made).map(PathBuf::from)).last();
+    found.expect("cargo names what it built")
 }
 
 /// A component that `./dev guests` built, in `KEYBROKER_GUESTS` or the cache.

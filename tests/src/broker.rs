@@ -1,5 +1,6 @@
 //! A real broker in a folder of its own, started, reloaded, killed.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::disk::FaultyDisk;
 use crate::https::Client;
 use crate::keybroker;
 use crate::metrics::Metrics;
@@ -28,6 +30,8 @@ pub struct Broker {
     pub dev: Authority,
     folder: TempDir,
     running: Option<Running>,
+    /// What its next lives find in their environment.
+    environment: Vec<(OsString, OsString)>,
 }
 
 struct Running {
@@ -40,10 +44,15 @@ struct Running {
 
 impl Broker {
     pub(crate) fn made(folder: TempDir, dev: Authority) -> Self {
-        Self { dev, folder, running: None }
+        Self { dev, folder, running: None, environment: Vec::new() }
     }
 
     // ---- its life -----------------------------------------------------------------------------------------------
+
+    /// Has its next lives behind this disk, or behind the real one alone.
+    pub fn put_behind(&mut self, disk: Option<&FaultyDisk>) {
+        self.environment = disk.map(FaultyDisk::environment).unwrap_or_default();
+    }
 
     /// Serves.
     ///
@@ -66,6 +75,7 @@ impl Broker {
         let began = log.metadata().unwrap().len();
         let mut command = self.command(&["serve"]);
         command.arg(self.config_file()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().unwrap();
         let (send, ready) = mpsc::channel();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -118,6 +128,31 @@ impl Broker {
         let mut running = self.running.take().expect("the broker serves");
         running.child.kill().unwrap();
         running.child.wait().unwrap();
+    }
+
+    /// Whether it serves, or at least has not been seen to end.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether it ended by itself; [`Self::wait_for_end`] then takes note of it.
+    ///
+    /// # Panics
+    /// It does not serve.
+    pub fn has_ended(&mut self) -> bool {
+        self.running.as_mut().expect("the broker serves").child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it has ended by itself, however that was.
+    ///
+    /// # Panics
+    /// It does not within [`WAIT_MAX`].
+    pub fn wait_for_end(&mut self) {
+        let running = self.running.as_mut().expect("the broker serves");
+        let ended = finished(&mut running.child, WAIT_MAX);
+        assert!(ended.is_some(), "the broker did not end by itself\n{}", self.log());
+        self.running = None;
     }
 
     /// Has the files of `[tls]` and `[[client-ca]]` read again, and waits until they are in force.

@@ -103,7 +103,7 @@ impl Asks for Connection {
 }
 
 /// A request of the API as SDKs send it: with a token and an api-version.
-fn request(method: &str, path: &str, body: Option<&Value>) -> Request {
+pub(crate) fn request(method: &str, path: &str, body: Option<&Value>) -> Request {
     let joint = if path.contains('?') { '&' } else { '?' };
     let request =
         Request::new(method, &format!("{path}{joint}api-version=7.4")).header(AUTHORIZATION.0, AUTHORIZATION.1);

@@ -3,7 +3,9 @@
 
 mod artefact;
 mod broker;
+pub mod crash;
 pub mod desk;
+mod disk;
 mod https;
 mod keyvault;
 pub mod kmip;
@@ -15,10 +17,11 @@ mod token;
 mod wait;
 
 pub use artefact::{
-    componentize, deploy_folder, guest, guests_target, keybroker, node, python, python_samples, schemathesis,
-    tests_folder,
+    componentize, deploy_folder, disk_shim, guest, guests_target, keybroker, node, python, python_samples,
+    schemathesis, tests_folder,
 };
 pub use broker::Broker;
+pub use disk::{Fault, FaultyDisk};
 pub use https::{Answer, Client, Connection, Request};
 pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};
 pub use metrics::Metrics;
