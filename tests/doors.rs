@@ -163,6 +163,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("tracing", "the log"),
             ("tracing-subscriber", "the log, written"),
             ("zeroize", "passphrases and keys read from files are wiped"),
+            ("zeroizing-alloc", "freed memory is wiped, whoever held it"),
         ],
     ),
     (
@@ -186,6 +187,8 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("broker-core", "its ports, faked"),
             ("broker-crypto", "what managed objects are sealed and used with, which is not faked"),
             ("event-listener", "gates that hold a fake until the test lets go"),
+            ("num-bigint", "textbook RSA, for ciphertexts whose padding is wrong in a chosen way"),
+            ("rustix", "the time that a thread had of the processor"),
         ],
     ),
     ("disk-shim", &[("libc", "the functions it stands in for, and the system calls past them")]),
@@ -210,7 +213,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("base64", "binary values on the wire"),
             ("broker-core", "the lists of operations and permissions, so that none goes untested"),
-            ("broker-crypto", "the bare operation that the benchmark compares with"),
+            ("broker-crypto", "the bare operation that the benchmark compares with, and chance"),
             ("broker-front-kmip", "the codec, so that cases become bytes, and the list of operations"),
             ("hsm-test", "the bare loop that the benchmark compares with"),
             ("rcgen", "every certificate is made in the test"),
@@ -228,8 +231,18 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
 
 /// Our crates that another may see in its tests alone, and why.
 const IN_TESTS: &[(&str, &str, &str)] = &[
+    (
+        "broker-backend-pkcs11",
+        "broker-testkit",
+        "blocks that are wrong in a chosen way, and whether time tells them apart",
+    ),
     ("broker-backend-pkcs11", "hsm-test-shim", "a module that fails as it is told"),
     ("broker-core", "broker-testkit", "fakes that can fail"),
+    (
+        "broker-crypto",
+        "broker-testkit",
+        "ciphertexts that are wrong in a chosen way, and whether time tells them apart",
+    ),
     ("broker-front-ekm", "broker-testkit", "a broker without sockets or disk"),
     ("broker-front-keyvault", "broker-testkit", "a broker without sockets or disk"),
     ("broker-front-kmip", "broker-crypto", "digests, to hold against what the front says of keys"),
@@ -238,7 +251,7 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
     ("broker-store-sqlite", "broker-testkit", "the questions that every store must answer"),
     ("keybroker-tests", "broker-front-keyvault", "the list of routes, so that none goes untested"),
     ("keybroker-tests", "broker-store-sqlite", "fills a broker's store with more objects than a test can ask for"),
-    ("keybroker-tests", "broker-testkit", "runs what a store answers later"),
+    ("keybroker-tests", "broker-testkit", "runs what a store answers later, and makes values that are wrong in a chosen way"),
     ("keybroker-tests", "hsm-test-shim", "a module that fails as it is told"),
 ];
 

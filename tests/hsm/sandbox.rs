@@ -23,6 +23,9 @@ fn a_worker_leaves_no_core_has_its_own_descriptors_and_starts_no_program() {
     let core: Vec<&str> =
         limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap().split_whitespace().collect();
     assert_eq!(core[..2], ["0", "0"]);
+    // Here it may lock its memory, or the tests could not read that of processes which may not be dumped.
+    let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim();
+    assert_ne!(locked, "0 kB", "{status}");
     // A process that may not be dumped belongs to root in /proc, and shows its memory to nobody of its own user.
     // The socket, its copies for reading and writing, /dev/null twice, and what the module itself opened; nothing of the
     // broker's: no store, no audit, no listener.

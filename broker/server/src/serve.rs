@@ -29,6 +29,7 @@ use crate::front::HttpFront;
 use crate::http::Serving;
 use crate::kmip::{KmipServing, PasswordFile, Roll};
 use crate::listen::{Listener, Signals, bind};
+use crate::memory;
 use crate::objects::ObjectKeeper;
 use crate::ops::{self, Pages};
 use crate::plugin::{LivePlugins, described};
@@ -61,6 +62,7 @@ struct Ready {
 pub fn run(path: &Path) -> Result<()> {
     let mut config = Config::read(path)?;
     log_to_stderr(&config.log)?;
+    memory::tell_of_swap();
     // Guests that loop yield each millisecond; sockets must be looked at between a few such turns.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().event_interval(7).build()?.block_on(serve(&mut config))

@@ -4,7 +4,9 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use rustix::mm::MlockAllFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::thread::CapabilitySet;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 /// Standard input (the socket), output and error (both /dev/null).
@@ -18,7 +20,18 @@ pub fn confine() -> io::Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     rustix::thread::set_no_new_privs(true)?;
+    if may_lock() {
+        // Each page when it is first touched: whole stacks and heaps at once would be tens of megabytes of nothing.
+        rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?;
+    }
     close_strangers()
+}
+
+/// Whether PIN and keys may be kept from swap without a limit. Within a limit, the module's own allocations would fail when
+/// it is reached; then nothing is locked.
+fn may_lock() -> bool {
+    let unlimited = rustix::process::getrlimit(Resource::Memlock).current.is_none();
+    unlimited || rustix::thread::capabilities(None).is_ok_and(|held| held.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
 /// What no PKCS#11 module needs, and whoever takes one over would like: other programs, other processes' memory, the

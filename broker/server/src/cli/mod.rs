@@ -25,6 +25,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::memory;
+
 /// Keeps key-encryption keys, or drives the HSM that does, and lets each client do exactly what it was granted.
 #[derive(Parser)]
 #[command(name = "keybroker", version, max_term_width = 110)]
@@ -109,6 +111,11 @@ const HSM_TEST_CHILD: &str = "hsm-test-child";
 /// Runs the command the process was started with; errors go to stderr, with what led to them.
 pub fn run() -> ExitCode {
     let command = Cli::parse().command;
+    // Each of them may hold secrets: root keys, passphrases, data keys.
+    if let Err(error) = memory::leave_no_dumps() {
+        eprintln!("keybroker: {error:#}");
+        return ExitCode::FAILURE;
+    }
     if matches!(command, Command::HsmWorker) {
         return broker_backend_pkcs11::run_worker();
     }
