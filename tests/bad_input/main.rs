@@ -6,5 +6,6 @@ mod arbitrary;
 mod bodies;
 mod bytes;
 mod canary;
+mod flood;
 mod paths;
 mod target;

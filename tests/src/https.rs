@@ -82,6 +82,19 @@ impl Client {
         Self { server_name: name.to_owned(), host, ..self.clone() }
     }
 
+    /// The first bytes of a handshake, for whoever does not mean to finish one.
+    ///
+    /// # Panics
+    /// The server's name is no name.
+    #[must_use]
+    pub fn hello(&self) -> Vec<u8> {
+        let name = ServerName::try_from(self.server_name.clone()).unwrap();
+        let mut tls = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
+        let mut hello = Vec::new();
+        tls.write_tls(&mut hello).unwrap();
+        hello
+    }
+
     /// Opens a connection; the client's side of the handshake is over when this returns. (In TLS 1.3 the server looks at
     /// the client's certificate only after that.)
     ///

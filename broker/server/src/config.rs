@@ -88,6 +88,8 @@ pub struct Kmip {
 pub struct Bounds {
     pub body_bytes_max: usize,
     pub connections_max: usize,
+    /// Connections whose client is not known yet.
+    pub handshakes_max: usize,
     pub handshake_max: Duration,
     /// How long a connection may wait between requests, and how long a request's head or body may take to arrive.
     pub idle_max: Duration,
@@ -342,6 +344,7 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
         bounds: Bounds {
             body_bytes_max: raw.body_bytes_max.clamp(1024, 16 << 20),
             connections_max: raw.connections_max.max(1),
+            handshakes_max: raw.handshakes_max.max(1),
             handshake_max: milliseconds("front.keyvault.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.keyvault.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
@@ -399,6 +402,7 @@ fn ekm_of(raw: raw::Ekm, client_cas: &[CaFiles]) -> Result<Ekm> {
         bounds: Bounds {
             body_bytes_max: raw.body_bytes_max.clamp(1024, 16 << 20),
             connections_max: raw.connections_max.max(1),
+            handshakes_max: raw.handshakes_max.max(1),
             handshake_max: milliseconds("front.ekm.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.ekm.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
@@ -417,6 +421,7 @@ fn kmip_of(raw: raw::Kmip, folder: &Path) -> Result<Kmip> {
         bounds: Bounds {
             body_bytes_max: raw.message_bytes_max.clamp(1024, 16 << 20),
             connections_max: raw.connections_max.max(1),
+            handshakes_max: raw.handshakes_max.max(1),
             handshake_max: milliseconds("front.kmip.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.kmip.idle-ms-max", raw.idle_ms_max, 86_400_000)?,
         },

@@ -21,7 +21,8 @@ use crate::front::{Answered, Caller, HttpFront, Trouble};
 use crate::listen::{self, Known};
 use crate::metric::{Metrics, seconds, stage};
 
-/// Most header lines of a request, and most bytes of its head.
+/// Most header lines of a request, and most bytes of its head; they are counted between two reads, so a head of up to twice as
+/// many can get through.
 const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
@@ -83,6 +84,7 @@ impl<F: HttpFront> Serving<F> {
             tokio::select! {
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
+                        self.metrics.connections_broken.with_label_values(&[F::FRONT.word(), break_of(&error)]).inc();
                         tracing::debug!(%peer, %error, "connection ended early");
                     }
                     return;
@@ -166,6 +168,22 @@ impl<F: HttpFront> Serving<F> {
         self.metrics.requests.with_label_values(&[front, operation, outcome, reason]).inc();
         self.metrics.request_seconds.with_label_values(&[front, operation]).observe(seconds(began.elapsed()));
         response.map(Full::new)
+    }
+}
+
+/// Why a connection broke off, in a word.
+fn break_of(error: &hyper::Error) -> &'static str {
+    if error.is_timeout() {
+        "timeout"
+    } else if error.is_parse_too_large() {
+        "too-large"
+    } else if error.is_parse() {
+        "bad-request"
+    } else if error.is_user() {
+        // Trust in the client's certificate has ended.
+        "refused"
+    } else {
+        "lost"
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use crate::config::Bounds;
 use crate::crowd::Crowd;
 use crate::metric::Metrics;
+use crate::newcomer::{Newcomer, Newcomers};
 use crate::sighting::Sightings;
 
 /// How long to wait after the system refused to accept (out of descriptors, say) before trying again.
@@ -75,10 +76,10 @@ impl Listener {
         F: Future<Output = ()> + Send + 'static,
     {
         let places = Arc::new(Semaphore::new(self.bounds.connections_max));
+        let newcomers = Newcomers::new(self.bounds.handshakes_max);
         let mut stopping = self.signals.stopping.clone();
         let this = Arc::new(self);
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 accepted = this.tcp.accept() => accepted,
                 () = stopped(&mut stopping) => return,
@@ -92,34 +93,44 @@ impl Listener {
                 }
             };
             let (this, serve) = (Arc::clone(&this), serve.clone());
+            let (newcomer, places) = (newcomers.enter(peer.ip()), Arc::clone(&places));
             tokio::spawn(async move {
                 this.metrics.connections.inc();
-                if let Some(known) = this.handshake(tcp, peer).await {
+                if let Some(known) = this.handshake(tcp, peer, newcomer).await {
                     let principal = &known.session.identity().principal;
-                    // Held to the connection's end.
-                    match this.crowd.enter(principal) {
-                        Some(_entrance) => serve(known).await,
-                        None => this.turn_away(&known),
+                    // Both are held to the connection's end.
+                    match (places.try_acquire(), this.crowd.enter(principal)) {
+                        (Ok(_place), Some(_entrance)) => serve(known).await,
+                        (Err(_full), _) => this.turn_away(&known, "full"),
+                        (Ok(_), None) => this.turn_away(&known, "too-many-connections"),
                     }
                 }
                 this.metrics.connections.dec();
-                drop(place);
             });
         }
     }
 
-    fn turn_away(&self, known: &Known) {
-        self.metrics.handshakes.with_label_values(&[self.front, "too-many-connections"]).inc();
+    /// `full`: connections-max; `too-many-connections`: the principal's own limit.
+    fn turn_away(&self, known: &Known, why: &'static str) {
+        self.metrics.handshakes.with_label_values(&[self.front, why]).inc();
         let (peer, principal) = (known.peer, &known.session.identity().principal);
-        tracing::warn!(front = self.front, %peer, %principal, "refused: the principal has as many connections as it may");
+        tracing::warn!(front = self.front, %peer, %principal, why, "refused: no more connections are taken");
     }
 
-    async fn handshake(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Known> {
+    async fn handshake(&self, tcp: TcpStream, peer: SocketAddr, mut newcomer: Newcomer) -> Option<Known> {
         let count = |outcome| self.metrics.handshakes.with_label_values(&[self.front, outcome]).inc();
         // Small answers must leave at once; a socket that refuses the option is already gone.
         let _gone = tcp.set_nodelay(true);
         let acceptor = TlsAcceptor::from(self.tls.config());
-        let stream = match tokio::time::timeout(self.bounds.handshake_max, acceptor.accept(tcp)).await {
+        let shaken = tokio::select! {
+            biased; // one that must go is not computed for any more
+            () = newcomer.displaced() => {
+                count("displaced");
+                return None;
+            }
+            shaken = tokio::time::timeout(self.bounds.handshake_max, acceptor.accept(tcp)) => shaken,
+        };
+        let stream = match shaken {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 count(outcome_of(&error));

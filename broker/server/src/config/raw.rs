@@ -285,6 +285,8 @@ pub struct Ekm {
     pub body_bytes_max: usize,
     #[serde(default = "connections_max")]
     pub connections_max: usize,
+    #[serde(default = "handshakes_max")]
+    pub handshakes_max: usize,
     #[serde(default = "handshake_ms_max")]
     pub handshake_ms_max: u64,
     #[serde(default = "idle_ms_max")]
@@ -319,6 +321,8 @@ pub struct Keyvault {
     pub body_bytes_max: usize,
     #[serde(default = "connections_max")]
     pub connections_max: usize,
+    #[serde(default = "handshakes_max")]
+    pub handshakes_max: usize,
     #[serde(default = "handshake_ms_max")]
     pub handshake_ms_max: u64,
     #[serde(default = "idle_ms_max")]
@@ -337,6 +341,8 @@ pub struct Kmip {
     #[serde(default = "connections_max")]
     pub connections_max: usize,
     pub messages_max: Option<usize>,
+    #[serde(default = "handshakes_max")]
+    pub handshakes_max: usize,
     #[serde(default = "handshake_ms_max")]
     pub handshake_ms_max: u64,
     #[serde(default = "kmip_read_ms_max")]
@@ -374,6 +380,10 @@ fn body_bytes_max() -> usize {
 
 fn connections_max() -> usize {
     10_000
+}
+
+fn handshakes_max() -> usize {
+    1_000
 }
 
 fn handshake_ms_max() -> u64 {

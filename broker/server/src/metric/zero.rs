@@ -31,9 +31,11 @@ const OBJECT_DEEDS: [&str; 2] = ["rewrap", "settle"];
 const DEED_OUTCOMES: [&str; 5] = ["audit-unavailable", "backend-unavailable", "internal", "ok", "store-unavailable"];
 
 /// How a TLS handshake ends, as `Listener` calls it.
-const HANDSHAKES: [&str; 10] = [
+const HANDSHAKES: [&str; 12] = [
     "bad-certificate",
     "connection-lost",
+    "displaced",
+    "full",
     "incompatible",
     "late-denial",
     "no-certificate",
@@ -43,6 +45,9 @@ const HANDSHAKES: [&str; 10] = [
     "timeout",
     "too-many-connections",
 ];
+
+/// How an HTTP connection breaks off, as `Serving` calls it.
+const BREAKS: [&str; 5] = ["bad-request", "lost", "refused", "timeout", "too-large"];
 
 impl Metrics {
     /// What does not depend on the configuration.
@@ -84,6 +89,9 @@ impl Metrics {
         self.authorise_seconds.with_label_values(&[front]);
         for outcome in HANDSHAKES {
             self.handshakes.with_label_values(&[front, outcome]);
+        }
+        for reason in BREAKS.iter().filter(|_| front != "kmip") {
+            self.connections_broken.with_label_values(&[front, reason]);
         }
         for operation in operations {
             for (outcome, reason) in ENDS {
