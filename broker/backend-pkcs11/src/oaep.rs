@@ -68,22 +68,17 @@ fn xor(left: &mut [u8], right: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::hint::black_box;
+
+    use broker_testkit::forge::OaepBlock;
+    use broker_testkit::timing::told_apart;
     use proptest::prelude::*;
 
     use super::*;
 
-    /// RFC 8017 section 7.1.1 step 2, with what must be sound left open.
-    fn encode(block_bytes: usize, label_hash: [u8; 32], padding: &[u8], message: &[u8], first: u8) -> Vec<u8> {
-        let seed = [0x5c; SHA256_BYTES];
-        let mut data = label_hash.to_vec();
-        data.resize(block_bytes - SHA256_BYTES - 1 - padding.len() - message.len(), 0);
-        data.extend_from_slice(padding);
-        data.extend_from_slice(message);
-        let mask = mgf1(&seed, data.len());
-        xor(&mut data, &mask);
-        let mut masked_seed = mgf1(&data, SHA256_BYTES);
-        xor(&mut masked_seed, &seed);
-        [&[first], &masked_seed[..], &data].concat()
+    /// A block whose parts may be unsound.
+    fn encode(block_bytes: usize, label_hash: [u8; 32], separator: &[u8], message: &[u8], first: u8) -> Vec<u8> {
+        OaepBlock { first, label_hash, separator, message, seed: [0x5c; SHA256_BYTES] }.encode(block_bytes)
     }
 
     fn opened(block: &[u8]) -> Option<Vec<u8>> {
@@ -119,6 +114,22 @@ mod tests {
             broken[index] ^= 0x40;
             assert_ne!(opened(&broken).as_deref(), Some(&b"message"[..]), "byte {index}");
         }
+    }
+
+    #[test]
+    fn the_time_does_not_tell_what_is_wrong_with_a_block() {
+        let label = sha256(b"");
+        let blocks = [
+            encode(256, label, &[1], b"message", 1),
+            encode(256, sha256(b"x"), &[1], b"message", 0),
+            encode(256, label, &[2], b"message", 0),
+            encode(256, label, &[3, 1], b"message", 0),
+            encode(256, label, &[], &[], 0),
+        ];
+        let told = told_apart(blocks.len(), 3_000, |kind, _| {
+            assert!(black_box(decode(black_box(&blocks[kind]))).is_none());
+        });
+        assert!(told.is_empty(), "{told:?}");
     }
 
     proptest! {

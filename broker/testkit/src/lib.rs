@@ -6,12 +6,14 @@ mod backend;
 mod bench;
 mod chance;
 mod clock;
+pub mod forge;
 mod gate;
 mod name;
 pub mod object_questions;
 mod run;
 mod store;
 pub mod store_questions;
+pub mod timing;
 
 pub use audit::RecordingAudit;
 pub use backend::{Call, FakeBackend};
