@@ -163,7 +163,6 @@ fn no_copy_of_a_secret_or_a_pin_outlives_its_requests() {
 
     for (process, pid) in [("the broker", broker.pid()), ("the worker", worker)] {
         let left = copies(pid, &wanted);
-        println!("{process}:\n{left}");
         assert!(left.0.is_empty(), "{process} holds still:\n{left}");
     }
 }
@@ -204,13 +203,13 @@ fn neither_core_dump_nor_debugger_shows_the_memory_of_broker_and_worker() {
     let other = spawn(Path::new("cat"), &[], Stdio::piped());
     eventually("the other program", || is_open(other.0.id()).then_some(()));
     let config = made.config_file().display().to_string();
-    let mut broker = spawn(&keybroker(), &["serve", &config], Stdio::null());
+    let mut broker = spawn(keybroker(), &["serve", &config], Stdio::null());
     let mut ready = String::new();
     BufReader::new(broker.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
     assert!(ready.contains("ready"), "{ready}");
     // It waits to be told its token.
     let (_ours, theirs) = UnixStream::pair().unwrap();
-    let worker = spawn(&keybroker(), &["hsm-worker"], OwnedFd::from(theirs).into());
+    let worker = spawn(keybroker(), &["hsm-worker"], OwnedFd::from(theirs).into());
     for (what, pid) in [("the broker", broker.0.id()), ("a worker", worker.0.id())] {
         eventually(what, || (!is_open(pid)).then_some(()));
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
