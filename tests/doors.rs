@@ -251,7 +251,11 @@ const IN_TESTS: &[(&str, &str, &str)] = &[
     ("broker-store-sqlite", "broker-testkit", "the questions that every store must answer"),
     ("keybroker-tests", "broker-front-keyvault", "the list of routes, so that none goes untested"),
     ("keybroker-tests", "broker-store-sqlite", "fills a broker's store with more objects than a test can ask for"),
-    ("keybroker-tests", "broker-testkit", "runs what a store answers later, and makes values that are wrong in a chosen way"),
+    (
+        "keybroker-tests",
+        "broker-testkit",
+        "runs what a store answers later, and makes values that are wrong in a chosen way",
+    ),
     ("keybroker-tests", "hsm-test-shim", "a module that fails as it is told"),
 ];
 

@@ -81,7 +81,12 @@ fn a_hundred_who_send_a_byte_now_and_then_are_closed_and_others_are_served_meanw
 #[test]
 fn connections_that_never_say_who_they_are_displace_each_other_alone() {
     // They could wait for a minute, and are more than there are connections.
-    let target = Target::new(bounded(&[("handshakes-max", 20), ("connections-max", 50), ("handshake-ms-max", 60_000)]));
+    let target = Target::new(bounded(&[
+        ("handshakes-max", 20),
+        ("connections-max", 50),
+        ("handshake-ms-max", 60_000),
+        ("idle-ms-max", 60_000),
+    ]));
     let client = target.broker.admin();
     let kept = client.connect().unwrap();
     let began = Instant::now();
@@ -178,19 +183,20 @@ fn heads_and_bodies_beyond_their_limits_are_answered_and_counted() {
     let lines: Vec<String> = (0..100).map(|line| format!("x-{line}: y")).collect();
     let long = format!("x: {}", "y".repeat(200 << 10));
     let heads = [
-        (head_of("GET", "/keys/k?api-version=7.4", &[&lines.join("\r\n")]), 431, "too-large"),
-        (head_of("GET", "/keys/k?api-version=7.4", &[&long]), 431, "too-large"),
-        (head_of("GET", &format!("/{}", "k".repeat(200 << 10)), &[]), 414, "too-large"),
-        (b"no request at all\r\n\r\n".to_vec(), 400, "bad-request"),
+        (head_of("GET", "/keys/k?api-version=7.4", &[&lines.join("\r\n")]), vec![431], "too-large"),
+        (head_of("GET", "/keys/k?api-version=7.4", &[&long]), vec![431], "too-large"),
+        // Which of the two depends on how much of it came at once.
+        (head_of("GET", &format!("/{}", "k".repeat(200 << 10)), &[]), vec![414, 431], "too-large"),
+        (b"no request at all\r\n\r\n".to_vec(), vec![400], "bad-request"),
     ];
-    for (head, status, reason) in heads {
+    for (head, statuses, reason) in heads {
         let (connection, before) = (client.connect().unwrap(), broken(&target.broker, reason));
         // It may answer before it has read all.
         let _closed = connection.write(&head);
         let answer = connection.read_answer().map(|answer| answer.status);
         let what = String::from_utf8_lossy(&head[..head.len().min(60)]).into_owned();
         // What was not read when the connection closed resets it, and the answer may be lost with that.
-        assert!(answer.as_ref().map_or(true, |answered| *answered == status), "{what}: {answer:?}");
+        assert!(answer.as_ref().map_or(true, |answered| statuses.contains(answered)), "{what}: {answer:?}");
         eventually(&what, || (broken(&target.broker, reason) > before).then_some(()));
     }
     let too_large = || target.broker.metrics().sum("keybroker_requests_total", &[("reason", "body-too-large")]);

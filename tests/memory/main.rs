@@ -1,9 +1,6 @@
 //! What is left of secrets in the memory of broker and worker when those who asked have gone: nothing.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../kmip_door/desk.rs"]
-#[allow(dead_code)] // what the listener's own tests need beside
-mod desk;
 #[path = "../hsm/plant.rs"]
 #[allow(dead_code)] // what the HSM's own tests need beside
 mod plant;
@@ -17,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use keybroker_tests::{
-    Asks as _, Broker, Client, Connection, Setup, SoftToken, WAIT_MAX, b64, eventually, keybroker, run, unb64,
+    Asks as _, Broker, Client, Connection, Setup, SoftToken, WAIT_MAX, b64, desk, eventually, keybroker, run, unb64,
 };
 use serde_json::json;
 
