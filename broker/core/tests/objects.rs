@@ -1,14 +1,19 @@
 //! Managed objects: their life, whose they are, and the key they are kept under.
 #![allow(clippy::unwrap_used)]
 
-use broker_core::broker::{CreateObject, LocateObjects, NewObject, ObjectView, RekeyObject, Task, task_asker};
+use std::sync::Arc;
+
+use broker_core::broker::{
+    CreateObject, CreateObjectPair, LocateObjects, NewObject, ObjectView, RekeyObject, Task, task_asker,
+};
 use broker_core::entry::{Asker, Phase};
 use broker_core::grant::Scope;
 use broker_core::name::{KeyName, RequestId};
 use broker_core::object::{
-    Attributes, Filter, Indexed, LinkKind, ObjectAlgorithm, ObjectId, ObjectName, ObjectRecord, ObjectState as State,
-    Revocation, RevocationReason as Reason, Usage, UsageMask,
+    Attributes, Curve, Filter, Indexed, LinkKind, ObjectAlgorithm, ObjectId, ObjectName, ObjectRecord,
+    ObjectState as State, Revocation, RevocationReason as Reason, Usage, UsageMask,
 };
+use broker_core::object_crypto::PairSpec;
 use broker_core::permission::{Permission, Role};
 use broker_core::port::Store;
 use broker_core::refusal::Refusal;
@@ -202,6 +207,46 @@ fn a_rekeyed_object_gives_its_names_to_the_one_that_replaces_it() {
     assert!(before.attributes().links.contains(&(LinkKind::ReplacementObject, new.id())));
     assert_ne!(reveal(&bench, &owner, old).unwrap(), reveal(&bench, &owner, new.id()).unwrap());
     assert!(matches!(run(bench.broker.rekey_object(&owner, ask(), &|_| Ok(()))), Err(Refusal::Conflict { .. })));
+}
+
+#[test]
+fn the_halves_of_a_pair_have_names_of_their_own() {
+    let bench = Bench::new();
+    let owner = owner_on(&bench);
+    let pair = |private: &str, public: &str| {
+        let half = |name: &str| NewObject { attributes: named(name), form: Vec::new() };
+        let spec = PairSpec::Ec { algorithm: ObjectAlgorithm::Ecdsa, curve: Curve::P256 };
+        let ask = CreateObjectPair { vault: bench.vault(), spec, private: half(private), public: half(public) };
+        run(bench.broker.create_object_pair(&owner, ask))
+    };
+    assert!(matches!(pair("key", "key"), Err(Refusal::BadRequest { .. })));
+    pair("private", "public").unwrap();
+    assert!(matches!(pair("other", "public"), Err(Refusal::BadRequest { .. })));
+}
+
+#[test]
+fn nothing_is_undone_once_another_request_has_changed_one_of_the_objects() {
+    let bench = Bench::new();
+    let owner = owner_on(&bench);
+    let noted = Asker { journal: Some(Arc::default()), ..owner.clone() };
+    let [new, changed] =
+        [make(&bench, &noted, named("new")), make(&bench, &owner, named("changed"))].map(Result::unwrap);
+    run(bench.broker.activate_object(&noted, bench.vault(), changed.id())).unwrap();
+    let keeper = task_asker(Task::Objects, RequestId::from_random([1; 16]));
+    let undo = || run(bench.broker.undo_objects(&keeper, bench.vault(), noted.journal.as_ref().unwrap()));
+    // The other request comes first; then the same journal, without one, is undone.
+    run(bench.broker.revoke_object(&owner, bench.vault(), changed.id(), why(Reason::Superseded), None)).unwrap();
+    assert!(matches!(undo(), Err(Refusal::Conflict { .. })));
+    let state = |id| run(bench.broker.get_object(&owner, bench.vault(), id)).map(|view| view.state());
+    assert_eq!((state(new.id()), state(changed.id())), (Ok(State::PreActive), Ok(State::Deactivated)));
+
+    let again = Asker { journal: Some(Arc::default()), ..owner.clone() };
+    let second = make(&bench, &again, named("second")).unwrap().id();
+    run(bench.broker.destroy_object(&again, bench.vault(), new.id())).unwrap();
+    run(bench.broker.undo_objects(&keeper, bench.vault(), again.journal.as_ref().unwrap())).unwrap();
+    assert_eq!(state(second), Err(Refusal::ObjectNotFound { object: second }));
+    assert_eq!(state(new.id()), Ok(State::PreActive));
+    reveal(&bench, &owner, new.id()).unwrap();
 }
 
 #[test]
