@@ -41,7 +41,8 @@ pub fn us_of(one: impl Fn(), most: Duration) -> f64 {
     (thread_cpu_us() - cpu) / f64::from(operations)
 }
 
-fn thread_cpu_us() -> f64 {
+/// CPU of this thread so far, in microseconds.
+pub fn thread_cpu_us() -> f64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
 }

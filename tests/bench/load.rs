@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use keybroker_tests::{AUTHORIZATION, Asks as _, Broker, Request, Setup};
+use keybroker_tests::{AUTHORIZATION, Asks as _, Broker, Client, Request, Setup};
 use serde_json::Value;
 
 /// Many connections that ask the same thing again and again.
@@ -32,47 +32,66 @@ pub fn request(path: &str, body: &Value) -> Request {
 
 impl Load<'_> {
     pub fn run(&self, most: Duration) -> Measured {
-        let (stop, ready) = (AtomicBool::new(false), Barrier::new(self.connections + 1));
-        let client = self.broker.admin();
-        let (mut latencies, cpu, wall) = std::thread::scope(|scope| {
-            let ask = || {
+        let requests = std::slice::from_ref(self.request);
+        run(&self.broker.admin(), &|| family_cpu_us(self.broker.pid()), requests, self.connections, most)
+    }
+}
+
+/// So many connections, each of which asks the requests in turn, from a place of its own among them. `cpu_us` tells what
+/// the server has used so far.
+pub fn run(
+    client: &Client,
+    cpu_us: &dyn Fn() -> f64,
+    requests: &[Request],
+    connections: usize,
+    most: Duration,
+) -> Measured {
+    let (stop, ready) = (AtomicBool::new(false), Barrier::new(connections + 1));
+    let (mut latencies, cpu, wall) = std::thread::scope(|scope| {
+        let (stop, ready) = (&stop, &ready);
+        let ask = |first: usize| {
+            move || {
                 let connection = client.connect().unwrap();
                 // Warm: the connection, the parsed key, the branch predictors.
-                connection.answer(self.request).with_status(200);
+                connection.answer(&requests[0]).with_status(200);
                 ready.wait();
                 let mut latencies = Vec::with_capacity(1 << 16);
-                while !stop.load(Ordering::Relaxed) {
+                for request in requests.iter().cycle().skip(first) {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
                     let began = Instant::now();
-                    let status = connection.answer(self.request).status;
+                    let status = connection.answer(request).status;
                     assert_eq!(status, 200);
                     latencies.push(began.elapsed().as_secs_f64() * 1e6);
                 }
                 latencies
-            };
-            let threads: Vec<_> = (0..self.connections).map(|_| scope.spawn(ask)).collect();
-            ready.wait();
-            let (began, cpu) = (Instant::now(), family_cpu_us(self.broker.pid()));
-            #[allow(clippy::disallowed_methods)] // the length of the measurement itself
-            std::thread::sleep(most);
-            let (cpu, wall) = (family_cpu_us(self.broker.pid()) - cpu, began.elapsed());
-            stop.store(true, Ordering::Relaxed);
-            let latencies: Vec<f64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-            (latencies, cpu, wall)
-        });
-        latencies.sort_by(f64::total_cmp);
-        let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
-        Measured {
-            operations: latencies.len(),
-            cpu_us: cpu / latencies.len() as f64,
-            per_second: latencies.len() as f64 / wall.as_secs_f64(),
-            p50_us: at(0.5),
-            p99_us: at(0.99),
-        }
+            }
+        };
+        let threads: Vec<_> =
+            (0..connections).map(|number| scope.spawn(ask(requests.len() * number / connections))).collect();
+        ready.wait();
+        let (began, cpu) = (Instant::now(), cpu_us());
+        #[allow(clippy::disallowed_methods)] // the length of the measurement itself
+        std::thread::sleep(most);
+        let (cpu, wall) = (cpu_us() - cpu, began.elapsed());
+        stop.store(true, Ordering::Relaxed);
+        let latencies: Vec<f64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        (latencies, cpu, wall)
+    });
+    latencies.sort_by(f64::total_cmp);
+    let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
+    Measured {
+        operations: latencies.len(),
+        cpu_us: cpu / latencies.len() as f64,
+        per_second: latencies.len() as f64 / wall.as_secs_f64(),
+        p50_us: at(0.5),
+        p99_us: at(0.99),
     }
 }
 
-/// The same of a process and its children.
-fn family_cpu_us(pid: u32) -> f64 {
+/// User and system time of a process and its children, in microseconds.
+pub fn family_cpu_us(pid: u32) -> f64 {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
     let children: f64 = children

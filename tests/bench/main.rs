@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)] // a tool for developers
 
 mod bare;
+mod echo;
 mod hsm;
 mod load;
 mod report;
+mod scale;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use broker_core::algorithm::{KeySpec, WrapAlgorithm};
 use keybroker_tests::{Asks as _, Setup, b64, unb64};
 use serde_json::json;
 
+use crate::echo::Echo;
 use crate::load::{Load, Measured};
 use crate::report::{Report, Row};
 
@@ -138,7 +141,9 @@ fn main() {
     for scenario in SCENARIOS.iter().filter(|scenario| plan.has(scenario.name)) {
         measure(&broker, scenario, &plan, &mut report);
     }
+    baseline(&plan, &mut report);
     hsm::measure(&plan, &mut report);
+    scale::measure(&plan, &mut report);
     if plan.only.is_some() {
         return;
     }
@@ -174,6 +179,22 @@ fn measure(broker: &keybroker_tests::Broker, scenario: &Scenario, plan: &Plan, r
     for (connections, (bare, runs)) in plan.connections.iter().zip(measured) {
         let runs: Vec<Measured> = runs;
         report.row(Row::of(scenario.name, *connections, &bare, &runs, goal_at(scenario.goal, *connections)));
+    }
+}
+
+const ECHO: &str = "TLS and sockets alone";
+
+/// What an A256KW unwrap costs without the broker.
+fn baseline(plan: &Plan, report: &mut Report) {
+    if !plan.has(ECHO) {
+        return;
+    }
+    let body = json!({ "alg": "A256KW", "value": b64(&[7; 40]) });
+    let request = load::request("/keys/bench-oct-256-unwrap/0123456789abcdef0123456789abcdef/unwrapkey", &body);
+    let echo = Echo::start(200);
+    for connections in &plan.connections {
+        let runs: Vec<_> = (0..RUNS).map(|_| echo.load(&request, *connections, plan.each)).collect();
+        report.row(Row::of(ECHO, *connections, &[0.0], &runs, Goal::None));
     }
 }
 

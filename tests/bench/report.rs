@@ -61,14 +61,35 @@ impl Row {
     }
 }
 
+/// A store of so many keys.
+pub struct Scale {
+    pub keys: usize,
+    /// From the start of the process to its first answer, in milliseconds.
+    pub start_ms: Vec<f64>,
+    /// One connection that asks for keys all over the store, and once more.
+    pub first: Measured,
+    pub again: Measured,
+    /// Resident memory afterwards, in MiB.
+    pub rss: f64,
+}
+
+/// Goals of the largest store: milliseconds, MiB, and the median latency as a multiple of the smallest store's.
+const START_MS_MAX: f64 = 5_000.0;
+const RSS_MIB_MAX: f64 = 1024.0;
+const P50_TIMES_MAX: f64 = 1.2;
+
 pub struct Report {
     rows: Vec<Row>,
     notes: Vec<(String, Value)>,
+    /// The smallest store's median latency.
+    scale_us: Option<f64>,
+    /// Goals missed that are no row's.
+    missed: usize,
 }
 
 impl Report {
     pub fn begin() -> Self {
-        Self { rows: Vec::new(), notes: Vec::new() }
+        Self { rows: Vec::new(), notes: Vec::new(), scale_us: None, missed: 0 }
     }
 
     pub fn row(&mut self, row: Row) {
@@ -81,6 +102,26 @@ impl Report {
 
     pub fn handshakes(&mut self, (per_second, cpu_us): (f64, f64)) {
         self.notes.push((format!("TLS handshake with one request, one client after another: {per_second:.0}/s, {cpu_us:.0} us of the broker's CPU each"), json!({ "handshakes_per_second": per_second, "handshake_cpu_us": cpu_us })));
+    }
+
+    pub fn scale(&mut self, scale: Scale) {
+        let Scale { keys, start_ms, first, again, rss } = scale;
+        let start_ms = median(start_ms);
+        let times = first.p50_us / *self.scale_us.get_or_insert(first.p50_us);
+        let met = start_ms <= START_MS_MAX && rss <= RSS_MIB_MAX && times <= P50_TIMES_MAX;
+        self.missed += usize::from(!met);
+        let text = format!(
+            "{keys} keys: first answer after {start_ms:.0} ms, {rss:.0} MiB resident; keys all over the store, one connection: p50 {:.0} us \
+             ({times:.2} times that of the smallest store), p99 {:.0} us, {:.0} us of CPU; once more: p50 {:.0} us; goals (5 s, 1 GiB, 1.2 times): {}",
+            first.p50_us,
+            first.p99_us,
+            first.cpu_us,
+            again.p50_us,
+            if met { "met" } else { "MISSED" }
+        );
+        println!("{text}");
+        let value = json!({ "keys": keys, "start_up_ms": start_ms, "resident_mib": rss, "p50_us": first.p50_us, "p99_us": first.p99_us, "cpu_us": first.cpu_us, "p50_again_us": again.p50_us, "p50_times": times, "goal_met": met });
+        self.notes.push((text, value));
     }
 
     pub fn start_up(&mut self, milliseconds: Vec<f64>) {
@@ -97,7 +138,7 @@ impl Report {
         let mut text = String::from(
             "| operation | connections | bare us | broker CPU us | ratio | beyond bare | noise us | op/s | p50 us | p99 us | goal |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
-        let mut missed = 0;
+        let mut missed = self.missed;
         for row in &self.rows {
             let verdict = row.verdict();
             missed += usize::from(verdict.as_ref().is_some_and(|(_, met)| !met));

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::line::{Line, timestamp};
 use crate::notary::{Desk, Keep, Notary, Vouch};
 use crate::note::Note;
 use crate::pack;
+use crate::queue::{Shared, UnderWay};
 use crate::refuse::OpenError;
 use crate::resume::{Resumed, resume};
 use crate::sink::{self, Sink};
@@ -39,7 +40,7 @@ pub struct Settings {
     pub sinks: Vec<sink::Settings>,
 }
 
-/// What the log needs of others to prove itself.
+/// What the log needs of others, most of it to prove itself.
 pub struct Proving {
     /// Signs checkpoints. The same at every opening of the same log.
     pub key: SigningKey,
@@ -50,6 +51,8 @@ pub struct Proving {
     pub keep: Keep,
     /// What was so kept, by earlier runs: the log must bear it out.
     pub known: Vec<Note>,
+    /// How many requests are being served, each of which may bring an entry soon.
+    pub under_way: UnderWay,
 }
 
 /// Figures for metrics, since the log was opened.
@@ -70,55 +73,6 @@ pub struct Counters {
     pub unvouched_for: Duration,
     /// One a sink, in the order of the settings.
     pub sinks: Vec<sink::Counters>,
-}
-
-/// What the log and its writing thread share.
-#[derive(Default)]
-pub struct Shared {
-    queue: Mutex<Queue>,
-    filled: Condvar,
-    pub entries: AtomicU64,
-    pub syncs: AtomicU64,
-    pub failures: AtomicU64,
-    pub failing: AtomicBool,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Pending>,
-    closed: bool,
-}
-
-impl Shared {
-    /// All that waits, once something does; none when the log is closed. Nothing may wait yet after `patience`, where there
-    /// is one.
-    pub fn take(&self, patience: Option<Duration>) -> Option<Vec<Pending>> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while queue.waiting.is_empty() && !queue.closed {
-            let Some(patience) = patience else {
-                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let (held, waited) = self.filled.wait_timeout(queue, patience).unwrap_or_else(PoisonError::into_inner);
-            queue = held;
-            if waited.timed_out() && !queue.closed {
-                return Some(std::mem::take(&mut queue.waiting));
-            }
-        }
-        let batch = std::mem::take(&mut queue.waiting);
-        (!batch.is_empty()).then_some(batch)
-    }
-
-    fn put(&self, pending: Pending, most: usize) -> Result<(), AuditUnavailable> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.closed || queue.waiting.len() >= most {
-            return Err(AuditUnavailable);
-        }
-        queue.waiting.push(pending);
-        drop(queue);
-        self.filled.notify_one();
-        Ok(())
-    }
 }
 
 /// An audit log in a folder of this machine.
@@ -165,7 +119,7 @@ impl FileAudit {
         let sinks = settings.sinks.into_iter().map(Sink::new).collect::<Result<Vec<_>, _>>()?;
         let Resumed { lock, log, segment, head, last, vouched, signer, unpacked, .. } = resumed;
         let desk = Desk::new(last, vouched, settings.checkpoint_entries_max, settings.checkpoint_age_max);
-        let (shared, desk) = (Arc::new(Shared::default()), Arc::new(desk));
+        let (shared, desk) = (Arc::new(Shared::new(proving.under_way)), Arc::new(desk));
         let (closed, to_pack) = mpsc::channel();
         for segment in unpacked {
             // The other end is here.
@@ -227,13 +181,12 @@ impl FileAudit {
 
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let waiting = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.len() as u64;
         let (unvouched, unvouched_for) = self.desk.unvouched();
         Counters {
             entries: self.shared.entries.load(Ordering::Relaxed),
             syncs: self.shared.syncs.load(Ordering::Relaxed),
             failures: self.shared.failures.load(Ordering::Relaxed),
-            waiting,
+            waiting: self.shared.waiting() as u64,
             failing: self.shared.failing.load(Ordering::Relaxed),
             unvouched,
             unvouched_for,
@@ -284,10 +237,7 @@ impl Drop for FileAudit {
     fn drop(&mut self) {
         for (ends, thread) in std::mem::take(&mut self.threads) {
             match &ends {
-                Ends::Writer => {
-                    self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-                    self.shared.filled.notify_one();
-                }
+                Ends::Writer => self.shared.close(),
                 Ends::Notary => self.desk.stop(),
                 Ends::Packer => self.packing_stops.store(true, Ordering::Relaxed),
                 Ends::Sink(sink) => sink.close(),

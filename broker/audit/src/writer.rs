@@ -13,8 +13,8 @@ use crate::chain::{Head, Header, LogId};
 use crate::folder::Folder;
 use crate::intents::{Intents, Step};
 use crate::line::timestamp;
-use crate::log::Shared;
 use crate::notary::{Desk, Vouch};
+use crate::queue::Shared;
 use crate::segment::Segment;
 use crate::sink::Sink;
 

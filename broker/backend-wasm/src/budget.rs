@@ -18,7 +18,7 @@ pub struct Budget {
     began: Instant,
     /// When all that was computed is paid for, in microseconds since `began`.
     paid_us: AtomicU64,
-    /// What one tick (a millisecond) costs.
+    /// What one tick (a millisecond, once a guest is seen to compute) costs.
     tick_us: u64,
 }
 

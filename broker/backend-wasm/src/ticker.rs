@@ -1,18 +1,24 @@
 //! The clock that guests are interrupted by: one thread a process, asleep while no guest runs.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use wasmtime::{Engine, EngineWeak};
 
-/// How long a guest may compute before others get their turn.
+/// How long a guest may compute before others get their turn, while any is seen to compute for longer.
 const TICK: Duration = Duration::from_millis(1);
-/// How many idle ticks pass before the thread goes to sleep: waking it costs a system call, which a steady trickle of calls
+/// The same while none is: honest calls are over long before, and waking a thread a thousand times a second to find that out
+/// would cost more than they do.
+const CALM_TICK: Duration = Duration::from_millis(4);
+/// How many ticks are short after a guest was seen to compute.
+const SHORT_TICKS: u32 = 1000;
+/// How many calm idle ticks pass before the thread goes to sleep: waking it costs a system call, which a steady trickle of calls
 /// should not pay each time.
-const IDLE_TICKS_MAX: u32 = 100;
+const IDLE_TICKS_MAX: u32 = 25;
 
+static SHORT_LEFT: AtomicU32 = AtomicU32::new(0);
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static ENGINES: Mutex<Vec<EngineWeak>> = Mutex::new(Vec::new());
 static THREAD: OnceLock<Thread> = OnceLock::new();
@@ -30,6 +36,23 @@ pub fn register(engine: &Engine) -> std::io::Result<()> {
     }
     engines.push(engine.weak());
     Ok(())
+}
+
+/// A guest was interrupted more than once: from now on, for a while, ticks are short.
+pub fn computing() {
+    SHORT_LEFT.store(SHORT_TICKS, Ordering::Relaxed);
+}
+
+/// How long the next tick is.
+fn next() -> Duration {
+    match SHORT_LEFT.load(Ordering::Relaxed) {
+        0 => CALM_TICK,
+        left => {
+            // This thread alone takes away; a guest that is seen to compute meanwhile is seen again.
+            SHORT_LEFT.store(left - 1, Ordering::Relaxed);
+            TICK
+        }
+    }
 }
 
 /// Keeps the clock going.
@@ -68,7 +91,7 @@ fn tick() {
             thread::park();
             idle_ticks = 0;
         }
-        thread::sleep(TICK);
+        thread::sleep(next());
         ENGINES.lock().unwrap_or_else(PoisonError::into_inner).retain(|engine| {
             engine.upgrade().is_some_and(|engine| {
                 engine.increment_epoch();

@@ -61,8 +61,12 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         store: Arc::clone(&store),
     };
     let plugins = LivePlugins::start(config, loader, Arc::clone(&metrics)).await?;
-    let audit =
-        crate::audit::open(config.audit.clone(), &config.checkpoint_copies_dir, &store, Arc::clone(&clock)).await?;
+    let under_way = {
+        let metrics = Arc::clone(&metrics);
+        Arc::new(move || usize::try_from(metrics.requests_in_flight.get()).unwrap_or(0))
+    };
+    let (settings, copies) = (config.audit.clone(), &config.checkpoint_copies_dir);
+    let audit = crate::audit::open(settings, copies, &store, Arc::clone(&clock), under_way).await?;
     let audit = Arc::new(audit);
     let mut backends = Backends::new();
     for (name, plugin) in plugins.all() {

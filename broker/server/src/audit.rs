@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use broker_audit::{Checkpoint, Checkpoints, FileAudit, Note, Proving, Settings, Signed};
+use broker_audit::{Checkpoint, Checkpoints, FileAudit, Note, Proving, Settings, Signed, UnderWay};
 use broker_core::port::{Change, Clock, Store as _};
 use broker_crypto::sign::SigningKey;
 use broker_store_sqlite::SqliteStore;
@@ -25,6 +25,7 @@ pub async fn open(
     copies: &Path,
     store: &Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
+    under_way: UnderWay,
 ) -> Result<FileAudit> {
     let mut known = known(copies).with_context(|| format!("audit.checkpoint-copies-dir {}", copies.display()))?;
     known.extend(stored(store).await?);
@@ -48,7 +49,7 @@ pub async fn open(
         move || store.generation()
     };
     let key = SigningKey::from_seed(store.purpose_secret(PURPOSE))?;
-    let proving = Proving { key, clock, generation: Arc::new(generation), keep: Arc::new(keep), known };
+    let proving = Proving { key, clock, generation: Arc::new(generation), keep: Arc::new(keep), known, under_way };
     Ok(FileAudit::open(settings, proving)?)
 }
 

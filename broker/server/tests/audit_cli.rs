@@ -53,6 +53,7 @@ impl Log {
             generation: Arc::new(|| 1),
             keep: Arc::new(|_| {}),
             known: Vec::new(),
+            under_way: Arc::new(|| 1),
         };
         let open = Some(FileAudit::open(settings, proving).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

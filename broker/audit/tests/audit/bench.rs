@@ -52,6 +52,7 @@ pub fn proving() -> Proving {
         key: SigningKey::from_seed(Secret::new(vec![7; 32])).unwrap(),
         clock: Arc::new(Ticking(AtomicU64::new(1_700_000_000_000))),
         generation: Arc::new(|| 3),
+        under_way: Arc::new(|| 1),
         keep: Arc::new(|_| {}),
         known: Vec::new(),
     }
