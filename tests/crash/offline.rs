@@ -81,7 +81,8 @@ fn a_store_that_is_being_put_back_when_the_power_fails_is_the_old_one_or_the_cop
 #[test]
 fn what_init_said_it_made_is_there_after_a_power_cut() {
     let made = Setup::new().init();
-    let disk = FaultyDisk::watching(made.folder(), &tempfile::tempdir().unwrap().keep());
+    let beside = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::watching(made.folder(), beside.path());
     // The same folder once more, by an init whose disk loses all that was not made durable.
     let config = std::fs::read_to_string(made.config_file()).unwrap();
     let home = made.home();
