@@ -1,27 +1,6 @@
 //! What a token did, in numbers that only grow, and how it is now.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// Live counters of one token; cheap to bump and to read.
-        #[derive(Debug, Default)]
-        pub struct Counters { $($(#[$doc])* pub(crate) $name: Counter,)+ }
-
-        /// The counters as they stood at one moment (each for itself).
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct Counts { $($(#[$doc])* pub $name: u64,)+ }
-
-        impl Counters {
-            #[must_use]
-            pub fn read(&self) -> Counts {
-                Counts { $($name: self.$name.0.load(Ordering::Relaxed),)+ }
-            }
-        }
-    };
-}
-
-counters! {
+broker_core::counters! {
     /// Calls refused because too many were waiting.
     busy,
     /// Calls sent to a worker.
@@ -36,16 +15,6 @@ counters! {
     starts,
     /// Versions made on the first token that this one, a clone, cannot have yet.
     versions_to_clone,
-}
-
-/// One number.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// Whether a token serves.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use broker_core::counter::Held;
 use broker_core::refusal::{Failure, Refusal};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -13,7 +14,6 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::contract::backing_up::{WithBackup, WithBackupPre};
 use crate::contract::{FullBackend, FullBackendPre, types};
-use crate::counters::Held;
 use crate::frame::{Frame, Verb};
 use crate::refuse::{Asked, Ending, ended, ending, guest_error};
 use crate::room::{Room, Shared, Times, depth};

@@ -1,27 +1,6 @@
 //! What a plugin did, in numbers that only grow (and `in_flight`, which does not).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// Live counters; cheap to bump and to read.
-        #[derive(Debug, Default)]
-        pub struct Counters { $($(#[$doc])* pub(crate) $name: Counter,)+ }
-
-        /// The counters as they stood at one moment (each for itself).
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct Counts { $($(#[$doc])* pub $name: u64,)+ }
-
-        impl Counters {
-            #[must_use]
-            pub fn read(&self) -> Counts {
-                Counts { $($name: self.$name.0.load(Ordering::Relaxed),)+ }
-            }
-        }
-    };
-}
-
-counters! {
+broker_core::counters! {
     /// Calls refused because too many were under way.
     busy,
     /// Calls begun.
@@ -50,34 +29,4 @@ counters! {
     state_over_quota,
     /// Calls ended by any other trap or breach of contract.
     traps,
-}
-
-/// One number.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn raise(&self, to: u64) {
-        self.0.fetch_max(to, Ordering::Relaxed);
-    }
-
-    /// Counts one until the guard is dropped.
-    pub(crate) fn hold(&self) -> Held<'_> {
-        self.add();
-        Held(self)
-    }
-}
-
-/// One, for as long as it lives.
-#[must_use]
-pub struct Held<'a>(&'a Counter);
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

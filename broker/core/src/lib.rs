@@ -3,6 +3,7 @@
 
 pub mod algorithm;
 pub mod broker;
+pub mod counter;
 pub mod elevation;
 pub mod entry;
 pub mod grant;
