@@ -26,6 +26,7 @@ build_guests() {
     done
     build_example js
     build_example python
+    build_fetch
 }
 
 # build_example LANG: what `keybroker plugin new example-LANG --lang LANG` begins, built as its own README says; made again
@@ -42,6 +43,23 @@ build_example() {
     (cd "$folder" && find . -path ./node_modules -prune -o -path ./.venv -prune -o -type f -print | xargs sed -i "s/@NAME@/$name/g")
     env -u NODE_MODULES -u COMPONENTIZE_PY bash "$folder/build.sh"
     mv "$folder/$name.wasm" "$CACHE/guests/$name.wasm"
+    echo "$sources" >"$folder/made-from.sha256"
+}
+
+# A JavaScript backend that uses fetch(): with the packages of the example, and with the one feature that it leaves out.
+build_fetch() {
+    local folder=$CACHE/fetch-js sources
+    sources=$(cat "$CACHE/example-js/made-from.sha256" plugins/fetch/* | sha256sum | cut -d' ' -f1)
+    [ -e "$CACHE/guests/fetch-js.wasm" ] && [ "$(cat "$folder/made-from.sha256" 2>/dev/null)" = "$sources" ] && return
+    step "guests: building fetch-js"
+    rm -rf "$folder"
+    mkdir -p "$folder/src" "$folder/wit/deps/keybroker"
+    cp plugins/fetch/backend.js "$folder/src/"
+    cp plugins/fetch/world.wit "$folder/wit/"
+    cp wit/0.1.0/*.wit "$folder/wit/deps/keybroker/"
+    sed "s/'http', //" plugins/templates/js/build.mjs >"$folder/build.mjs"
+    (cd "$folder" && NODE_MODULES=$CACHE/example-js/node_modules node build.mjs "$folder/fetch-js.wasm")
+    mv "$folder/fetch-js.wasm" "$CACHE/guests/fetch-js.wasm"
     echo "$sources" >"$folder/made-from.sha256"
 }
 

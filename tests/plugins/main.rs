@@ -4,6 +4,8 @@
 mod bao;
 mod derive;
 mod double;
+mod examples;
+mod fetch;
 mod forward;
 mod reach;
 
@@ -11,6 +13,8 @@ use keybroker_tests::{Asks as _, Broker, Client, SUFFIX, unb64};
 use toml::Table;
 
 const SECRET: [u8; 32] = [0x5E; 32];
+/// What a guest that carries an interpreter needs.
+const LARGE: &str = "memory-mib-max = 256\ntable-elements-max = 40000\ncore-instances-max = 48\ncalls-max = 8";
 
 fn table(text: &str) -> Table {
     text.parse().unwrap()

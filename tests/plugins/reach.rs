@@ -12,17 +12,17 @@ use toml::Table;
 
 use crate::{SECRET, of_vault, table};
 
-const TOKEN: &str = "a-token-that-no-guest-sees";
+pub const TOKEN: &str = "a-token-that-no-guest-sees";
 const REFUSAL_MAX: Duration = Duration::from_secs(20);
 
 /// A server that says what it is asked to; counts who comes.
-struct Host {
-    port: u16,
+pub struct Host {
+    pub port: u16,
     came: Arc<AtomicUsize>,
 }
 
 impl Host {
-    fn start(redirect_to: String) -> Self {
+    pub fn start(redirect_to: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (port, came) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&came);
@@ -36,7 +36,7 @@ impl Host {
         Self { port, came }
     }
 
-    fn came(&self) -> usize {
+    pub fn came(&self) -> usize {
         self.came.load(Ordering::SeqCst)
     }
 }
@@ -50,7 +50,10 @@ fn answer(mut stream: TcpStream, redirect_to: &str) -> Option<()> {
             stream.read_exact(&mut byte).ok()?;
             head.push(byte[0]);
         }
-        let head = String::from_utf8(head).ok()?;
+        let head = String::from_utf8(head).ok()?.to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+        let mut sent = vec![0; length];
+        stream.read_exact(&mut sent).ok()?;
         let (line, body) = match head.split(' ').nth(1)? {
             "/redirect" => (format!("302 Found\r\nlocation: {redirect_to}"), String::new()),
             // It never answers; the reader is the broker, which must give up by itself.
@@ -60,6 +63,12 @@ fn answer(mut stream: TcpStream, redirect_to: &str) -> Option<()> {
             }
             "/large" => ("200 OK".to_owned(), "x".repeat(1 << 20)),
             "/echo" => ("200 OK".to_owned(), head.clone()),
+            "/body" => ("200 OK".to_owned(), String::from_utf8(sent).ok()?),
+            // Whoever shows the token, and nothing of how the guest named it.
+            "/token" if head.contains(&format!("x-token: {TOKEN}\r\n")) && !head.contains("credential") => {
+                ("200 OK".to_owned(), "{}".to_owned())
+            }
+            "/token" => ("403 Forbidden".to_owned(), String::new()),
             _ => ("200 OK".to_owned(), "{}".to_owned()),
         };
         write!(stream, "HTTP/1.1 {line}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok()?;

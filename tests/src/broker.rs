@@ -21,6 +21,9 @@ use crate::pki::{Authority, Identity, Leaf};
 use crate::setup::{SUFFIX, TRUST_DOMAIN, clean};
 use crate::wait::{WAIT_MAX, eventually, finished, run};
 
+/// No start takes longer, however busy the machine: an interpreter's 12 MB are compiled meanwhile.
+const START_MAX: Duration = Duration::from_secs(300);
+
 /// How long a broker may take to end by itself before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(30);
 
@@ -68,7 +71,7 @@ impl Broker {
     /// It ended without a ready line.
     ///
     /// # Panics
-    /// It serves already, or says and does nothing within [`WAIT_MAX`].
+    /// It serves already, or says and does nothing for five minutes.
     pub fn try_serve(&mut self) -> Result<(), String> {
         assert!(self.running.is_none(), "this broker serves already");
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
@@ -85,7 +88,7 @@ impl Broker {
             let _ended = stdout.read_line(&mut line);
             let _gone = send.send(line);
         });
-        let line = ready.recv_timeout(WAIT_MAX).unwrap_or_default();
+        let line = ready.recv_timeout(START_MAX).unwrap_or_default();
         let Ok(ready) = serde_json::from_str::<Value>(&line) else {
             child.kill().unwrap();
             child.wait().unwrap();

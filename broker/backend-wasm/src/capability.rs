@@ -54,6 +54,16 @@ capabilities! {
 /// The words alone, which need no grant.
 const TYPES: &str = "keybroker:backend/types@0.1.0";
 
+/// What ordinary tools' HTTP clients import, in any 0.2: it is `http` in other words, and granted by it.
+const OUTGOING: [&str; 6] = [
+    "wasi:clocks/monotonic-clock",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
 /// What an import asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Import {
@@ -71,9 +81,15 @@ impl Import {
         match Capability::ALL.iter().find(|capability| capability.import() == name) {
             Some(&capability) => Self::Capability(capability),
             None if name == TYPES => Self::Types,
+            None if is_outgoing(name) => Self::Capability(Capability::Http),
             None => Self::Unknown,
         }
     }
+}
+
+fn is_outgoing(name: &str) -> bool {
+    let is_patch = |patch: &str| !patch.is_empty() && patch.bytes().all(|digit| digit.is_ascii_digit());
+    name.split_once("@0.2.").is_some_and(|(interface, patch)| OUTGOING.contains(&interface) && is_patch(patch))
 }
 
 /// The capabilities granted to one plugin; none unless said.
@@ -110,7 +126,28 @@ mod tests {
     #[test]
     fn another_version_or_package_is_unknown() {
         assert_eq!(Import::of("keybroker:backend/types@0.1.0"), Import::Types);
-        for name in ["keybroker:backend/crypto@0.2.0", "keybroker:backend/crypto", "crypto", "wasi:http/types@0.2.0"] {
+        for name in ["keybroker:backend/crypto@0.2.0", "keybroker:backend/crypto", "crypto"] {
+            assert_eq!(Import::of(name), Import::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_wasi_outgoing_requests_come_with_http_and_nothing_else_comes_at_all() {
+        for name in ["wasi:http/outgoing-handler@0.2.0", "wasi:http/types@0.2.10", "wasi:io/poll@0.2.12"] {
+            assert_eq!(Import::of(name), Import::Capability(Capability::Http), "{name}");
+        }
+        for name in [
+            "wasi:http/incoming-handler@0.2.0",
+            "wasi:http/types@0.2.0-rc-2023-12-05",
+            "wasi:http/types@0.2.",
+            "wasi:http/types@0.3.0",
+            "wasi:http/types",
+            "wasi:clocks/wall-clock@0.2.0",
+            "wasi:cli/environment@0.2.0",
+            "wasi:filesystem/types@0.2.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:random/random@0.2.0",
+        ] {
             assert_eq!(Import::of(name), Import::Unknown, "{name}");
         }
     }

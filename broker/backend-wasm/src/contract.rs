@@ -49,3 +49,39 @@ pub use keybroker::backend::{
 pub const KEYS: &str = "keybroker:backend/keys@0.1.0";
 /// What it may export.
 pub const BACKUP: &str = "keybroker:backend/backup@0.1.0";
+
+/// What guests of `wasi:http` import for its types.
+pub const MONOTONIC_CLOCK: &str = "wasi:clocks/monotonic-clock@0.2.12";
+
+/// What of WASI goes with `http`, for guests that ordinary tools make: one world, whose requests go the way of ours.
+pub mod outgoing {
+    wasmtime::component::bindgen!({
+        path: "wasi",
+        world: "outgoing",
+        imports: {
+            "wasi:io/poll.[method]pollable.block": async | trappable,
+            "wasi:io/poll.poll": async | trappable,
+            default: trappable,
+        },
+        with: {
+            "wasi:http/types.fields": crate::room::wasi::Fields,
+            "wasi:http/types.future-incoming-response": crate::room::wasi::Coming,
+            "wasi:http/types.future-trailers": crate::room::wasi::NoTrailers,
+            "wasi:http/types.incoming-body": crate::room::wasi::Received,
+            "wasi:http/types.incoming-request": crate::room::wasi::Never,
+            "wasi:http/types.incoming-response": crate::room::wasi::Arrived,
+            "wasi:http/types.outgoing-body": crate::room::wasi::Body,
+            "wasi:http/types.outgoing-request": crate::room::wasi::Request,
+            "wasi:http/types.outgoing-response": crate::room::wasi::Never,
+            "wasi:http/types.request-options": crate::room::wasi::Options,
+            "wasi:http/types.response-outparam": crate::room::wasi::Never,
+            "wasi:io/error.error": crate::room::wasi::TooMuch,
+            "wasi:io/poll.pollable": crate::room::wasi::Pollable,
+            "wasi:io/streams.input-stream": crate::room::wasi::Input,
+            "wasi:io/streams.output-stream": crate::room::wasi::Output,
+        },
+    });
+
+    pub use wasi::http::{outgoing_handler, types};
+    pub use wasi::io::{error, poll, streams};
+}

@@ -82,6 +82,7 @@ fn look(spec: &PluginSpec, compiled: &Compiled, digest: [u8; 32], bytes: usize) 
         }
     }
     needs.sort_unstable();
+    needs.dedup();
     Inspection {
         bytes: bytes as u64,
         sha256: digest,

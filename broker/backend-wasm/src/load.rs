@@ -1,5 +1,6 @@
 //! From a file to a plugin that may be called: read once, check, compile, link what is granted, ask it who it is.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use crate::call::Guest;
 use crate::capability::{Capability, Grants, Import};
 use crate::compiled_cache::{CompiledCache, CompiledName, hex, read_at_most};
 use crate::contract::{
-    BACKUP, KEYS, clock, credentials, crypto, delegate, http, keyvalue, log, reveal, roots, settings, types,
+    BACKUP, KEYS, MONOTONIC_CLOCK, clock, credentials, crypto, delegate, http, keyvalue, log, outgoing, reveal, roots,
+    settings, types,
 };
 use crate::counters::Counters;
 use crate::describe::Lie;
@@ -297,19 +299,17 @@ fn check_imports(
         match Import::of(import) {
             Import::Types => {}
             Import::Capability(capability) if grants.has(capability) => {}
-            Import::Capability(capability) => ungranted.push(capability),
+            Import::Capability(capability) => ungranted.push((one_line(import), capability)),
             Import::Unknown => {
                 return Err(LoadError::UnknownImport { plugin: plugin.clone(), import: one_line(import) });
             }
         }
     }
     if !ungranted.is_empty() {
-        let list = |word: fn(&str) -> String| {
-            let words: Vec<_> = ungranted.iter().map(|capability| word(capability.word())).collect();
-            words.join(", ")
-        };
-        let imports = list(|word| format!("keybroker:backend/{word}"));
-        return Err(LoadError::NotGranted { plugin: plugin.clone(), imports, words: list(|word| format!("{word:?}")) });
+        let imports: Vec<_> = ungranted.iter().map(|(import, _)| import.split('@').next().unwrap_or(import)).collect();
+        let words: BTreeSet<_> = ungranted.iter().map(|(_, capability)| format!("{:?}", capability.word())).collect();
+        let words = words.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(LoadError::NotGranted { plugin: plugin.clone(), imports: imports.join(", "), words });
     }
     match shape.get_export(engine, KEYS) {
         Some(_) => Ok(()),
@@ -335,13 +335,26 @@ fn add(linker: &mut Linker<Room>, capability: Capability) -> wasmtime::Result<()
         Capability::Credentials => credentials::add_to_linker::<_, HasSelf<_>>(linker, room),
         Capability::Crypto => crypto::add_to_linker::<_, HasSelf<_>>(linker, room),
         Capability::Delegate => delegate::add_to_linker::<_, HasSelf<_>>(linker, room),
-        Capability::Http => http::add_to_linker::<_, HasSelf<_>>(linker, room),
+        Capability::Http => {
+            http::add_to_linker::<_, HasSelf<_>>(linker, room)?;
+            add_outgoing(linker, room)
+        }
         Capability::Keyvalue => keyvalue::add_to_linker::<_, HasSelf<_>>(linker, room),
         Capability::Log => log::add_to_linker::<_, HasSelf<_>>(linker, room),
         Capability::Reveal => reveal::add_to_linker::<_, HasSelf<_>>(linker, room),
         Capability::Roots => roots::add_to_linker::<_, HasSelf<_>>(linker, room),
         Capability::Settings => settings::add_to_linker::<_, HasSelf<_>>(linker, room),
     }
+}
+
+fn add_outgoing(linker: &mut Linker<Room>, room: fn(&mut Room) -> &mut Room) -> wasmtime::Result<()> {
+    // `wasi:http/types` takes its word for a duration from there. No time comes with it: `clock` is a grant of its own.
+    linker.instance(MONOTONIC_CLOCK)?;
+    outgoing::error::add_to_linker::<_, HasSelf<_>>(linker, room)?;
+    outgoing::poll::add_to_linker::<_, HasSelf<_>>(linker, room)?;
+    outgoing::streams::add_to_linker::<_, HasSelf<_>>(linker, room)?;
+    outgoing::types::add_to_linker::<_, HasSelf<_>>(linker, &outgoing::types::LinkOptions::default(), room)?;
+    outgoing::outgoing_handler::add_to_linker::<_, HasSelf<_>>(linker, room)
 }
 
 fn contract(plugin: &BackendName, error: &wasmtime::Error) -> LoadError {

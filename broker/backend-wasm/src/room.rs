@@ -9,6 +9,7 @@ mod log;
 mod reveal;
 mod roots;
 mod settings;
+pub mod wasi;
 
 pub use delegate::depth;
 pub use log::{LINES_A_SECOND_MAX, Lines, one_line};
@@ -139,7 +140,7 @@ impl Room {
 
     /// Takes back what the guest answered.
     pub fn take(&mut self, secret: Resource<Secret>) -> wasmtime::Result<Secret> {
-        self.handles.delete(secret).map_err(|_| Breach::Handle.into())
+        self.taken(secret)
     }
 
     fn put<T: Send + 'static>(&mut self, thing: T) -> wasmtime::Result<Resource<T>> {
@@ -148,6 +149,14 @@ impl Room {
 
     fn handle<T: 'static>(&self, thing: &Resource<T>) -> wasmtime::Result<&T> {
         self.handles.get(thing).map_err(|_| Breach::Handle.into())
+    }
+
+    fn handle_mut<T: 'static>(&mut self, thing: &Resource<T>) -> wasmtime::Result<&mut T> {
+        self.handles.get_mut(thing).map_err(|_| Breach::Handle.into())
+    }
+
+    fn taken<T: 'static>(&mut self, thing: Resource<T>) -> wasmtime::Result<T> {
+        self.handles.delete(thing).map_err(|_| Breach::Handle.into())
     }
 
     fn secret(&self, secret: &Resource<Secret>) -> wasmtime::Result<&Secret> {
@@ -159,7 +168,7 @@ impl Room {
     }
 
     fn release<T: 'static>(&mut self, thing: Resource<T>) -> wasmtime::Result<()> {
-        self.handles.delete(thing).map(drop).map_err(|_| Breach::Handle.into())
+        self.taken(thing).map(drop)
     }
 
     /// Every call of the host counts; one too many ends the guest's call.

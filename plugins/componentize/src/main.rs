@@ -10,8 +10,17 @@ use anyhow::{Context, Result, bail, ensure};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// Every import of a guest begins with this. WASI in particular is not granted: a guest has no clock, file or socket.
+/// What a guest's imports begin with: the contract, and `wasi:http` with what its types lean on, which comes with `http`. Of
+/// WASI nothing else is granted: a guest has no clock, file or socket.
 const CONTRACT: &str = "keybroker:backend/";
+const OUTGOING: [&str; 6] = [
+    "wasi:clocks/monotonic-clock@0.2.",
+    "wasi:http/outgoing-handler@0.2.",
+    "wasi:http/types@0.2.",
+    "wasi:io/error@0.2.",
+    "wasi:io/poll@0.2.",
+    "wasi:io/streams@0.2.",
+];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -43,7 +52,8 @@ fn contract_imports(component: &[u8]) -> Result<Vec<String>> {
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     let name = import?.name.name;
-                    ensure!(name.starts_with(CONTRACT), "it imports {name}, which is not of {CONTRACT}");
+                    let granted = name.starts_with(CONTRACT) || OUTGOING.iter().any(|begin| name.starts_with(begin));
+                    ensure!(granted, "it imports {name}, which is not of {CONTRACT}");
                     names.push(name.to_owned());
                 }
             }
@@ -83,6 +93,12 @@ mod tests {
         check(&format!("(component {crypto})"), Ok(&["keybroker:backend/crypto@0.1.0"]));
         let wasi = r#"(import "wasi:cli/environment@0.2.0" (instance))"#;
         check(&format!("(component {crypto} {wasi})"), Err("wasi:cli/environment@0.2.0"));
+        let outgoing = r#"(import "wasi:http/types@0.2.3" (instance))"#;
+        check(
+            &format!("(component {crypto} {outgoing})"),
+            Ok(&["keybroker:backend/crypto@0.1.0", "wasi:http/types@0.2.3"]),
+        );
+        check(&format!("(component {crypto} {})", outgoing.replace("types", "incoming-handler")), Err("incoming-handler"));
         check(r#"(component (import "keybroker:backends/crypto@0.1.0" (instance)))"#, Err("keybroker:backends"));
         check(r#"(component (import "open" (func)))"#, Err("open"));
         check("(component)", Err("imports nothing"));

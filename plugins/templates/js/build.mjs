@@ -13,7 +13,8 @@ const here = (path) => new URL(path, import.meta.url).pathname;
 const { component } = await componentize(await readFile(here('src/backend.js'), 'utf8'), {
   witPath: here('wit'),
   worldName: 'plugin',
-  // Without these the component imports nothing of WASI, which no broker grants.
+  // Without these the component imports nothing of WASI. A backend that asks other hosts takes 'http' out of the list and uses
+  // fetch(); it needs the grant "http". No broker grants the others.
   disableFeatures: ['clocks', 'fetch-event', 'http', 'random', 'stdio'],
 });
 await writeFile(output, component);

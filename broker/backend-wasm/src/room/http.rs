@@ -1,5 +1,8 @@
 //! Outgoing requests, with and without credentials. Where they may go is decided outside, by the configuration.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -43,15 +46,27 @@ impl Room {
             headers: request.headers.into_iter().map(|header| (header.name, header.value)).collect(),
             body: request.body,
             credentials,
-            time_max: self.times.deadline.saturating_duration_since(Instant::now()),
+            time_max: self.time_left(),
         };
         // On the broker's own threads: this guest may be on those that wait for idle time.
-        let sending = self.shared.outside.network.send(ask);
-        let answer = Cancelled(self.shared.host.spawn(sending)).finished().await?;
-        if let Err(NoAnswer::Denied) = answer {
-            self.shared.counters.http_denied.add();
-        }
+        let answer = Cancelled(self.shared.host.spawn(self.sent(ask))).finished().await?;
         Ok(answer.map(to_guest).map_err(failure_to_guest))
+    }
+
+    pub(super) fn time_left(&self) -> Duration {
+        self.times.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The one way out of the room, for whichever interface the guest asked through.
+    pub(super) fn sent(&self, ask: Ask) -> impl Future<Output = Result<Answer, NoAnswer>> + Send + use<> {
+        let (sending, counters) = (self.shared.outside.network.send(ask), Arc::clone(&self.shared.counters));
+        async move {
+            let answer = sending.await;
+            if let Err(NoAnswer::Denied) = answer {
+                counters.http_denied.add();
+            }
+            answer
+        }
     }
 }
 
