@@ -27,6 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SLOWER_MAX: u32 = 4;
 /// Below this, a difference is the machine's and not the attackers'.
 const UNWRAP_FLOOR: Duration = Duration::from_millis(25);
+/// Of a core: a plugin's share unless the configuration says otherwise is 0.2; the rest is the broker's own work for the requests
+/// and for the metrics that are looked at meanwhile.
+const SHARE_MAX: f64 = 0.35;
 /// What one attack may leave behind in memory once its like was seen before: the allocator's, not the guest's.
 const GROWTH_BYTES_MAX: u64 = 32 << 20;
 const SECRET: [u8; 32] = [0x5E; 32];
@@ -244,6 +247,38 @@ fn another_backend_goes_on_serving_under_attack_and_memory_comes_back() {
     });
 }
 
+/// CPU that a process has used, in seconds, in ticks of 10 ms.
+fn cpu_s(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / rustix::param::clock_ticks_per_second() as f64
+}
+
+#[test]
+fn guests_that_compute_without_end_get_their_plugins_share_of_a_core_and_no_more() {
+    const LOOPS: [&str; 7] = ["fault-loop"; 7];
+    let broker = broker();
+    let alone = p99(&broker, || false);
+    let attack = Attack::begin(&broker, &LOOPS);
+    eventually("what was saved up is spent", || (events(&broker, "slowed") > 50.0).then_some(()));
+    let (began, before, kills) = (Instant::now(), cpu_s(broker.pid()), events(&broker, "deadline-kill"));
+    eventually("each of them is stopped", || {
+        (events(&broker, "deadline-kill") >= kills + LOOPS.len() as f64).then_some(())
+    });
+    let share = (cpu_s(broker.pid()) - before) / began.elapsed().as_secs_f64();
+    let beside = p99(&broker, || false);
+    attack.end();
+    eprintln!(
+        "{} guests that compute without end: {:.0} % of a core; p99 of an unwrap alone {alone:?}, beside them {beside:?}",
+        LOOPS.len(),
+        share * 100.0
+    );
+    assert!(share < SHARE_MAX, "{share} of a core");
+    let most = UNWRAP_FLOOR.max(alone * SLOWER_MAX);
+    assert!(beside < most, "alone {alone:?}, beside them {beside:?}");
+}
+
 /// Why a broker with this backend does not start.
 fn refused_start(component: PathBuf, more: Table) -> String {
     let mut broker = Setup::new().backend("other", component, more).init();
@@ -269,6 +304,28 @@ fn an_import_that_is_not_granted_keeps_the_broker_from_starting_by_name() {
     // A grant of one import is none of another.
     let told = refused_start(guest("faulty-import"), table(&[("grants", vec!["crypto", "reveal"].into())]));
     assert!(told.contains("which this broker does not have"), "{told}");
+}
+
+#[test]
+fn a_load_that_keeps_the_broker_from_starting_stands_in_the_audit() {
+    let mut broker = Setup::new().backend("other", guest("faulty-reveal"), Table::new()).init();
+    broker.try_serve().expect_err("it serves");
+    let audit = broker.audit();
+    let of_other = |entry: &&serde_json::Value| {
+        entry["operation"] == "load-backend"
+            && entry["detail"].as_str().unwrap_or_default().starts_with("backend other")
+    };
+    let entries: Vec<_> = audit.iter().filter(of_other).collect();
+    let [intent, outcome] = entries.as_slice() else { panic!("{audit:#?}") };
+    assert_eq!((&intent["phase"], &outcome["phase"]), (&json!("intent"), &json!("outcome")));
+    assert!(outcome["detail"].as_str().unwrap().contains("faulty-reveal.wasm sha256 "), "{outcome}");
+    assert!(outcome.to_string().contains("conflict"), "{outcome}");
+    // What does not serve is not written down: it is asked whether it would.
+    let told = broker.refusal(&["check", broker.config_file().to_str().unwrap()]);
+    assert!(told.contains("keybroker:backend/reveal"), "{told}");
+    assert_eq!(broker.audit().len(), audit.len());
+    let verified = broker.cli(&["audit", "verify", "--dir", broker.home().join("audit").to_str().unwrap()]);
+    assert!(verified.status.success(), "{verified:?}");
 }
 
 #[test]

@@ -41,11 +41,20 @@ pub struct Assembly {
     pub trust_changes: tokio::sync::watch::Receiver<u64>,
 }
 
+/// Whether the backends that are loaded stand in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noting {
+    /// They are to serve.
+    Loads,
+    /// Somebody wants to know whether they could.
+    Nothing,
+}
+
 /// Reads, checks and builds everything; binds no port and serves nothing.
 ///
 /// # Errors
 /// The first thing that is missing or makes no sense, by name.
-pub async fn assemble(config: &mut Config) -> Result<Assembly> {
+pub async fn assemble(config: &mut Config, noting: Noting) -> Result<Assembly> {
     let metrics = Arc::new(Metrics::new()?);
     let store = Arc::new(root::open_store(&config.store).await?);
     let hsms = open_hsms(config).await?;
@@ -60,7 +69,6 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         clock: Arc::clone(&clock),
         store: Arc::clone(&store),
     };
-    let plugins = LivePlugins::start(config, loader, Arc::clone(&metrics)).await?;
     let under_way = {
         let metrics = Arc::clone(&metrics);
         Arc::new(move || usize::try_from(metrics.requests_in_flight.get()).unwrap_or(0))
@@ -68,15 +76,6 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     let (settings, copies) = (config.audit.clone(), &config.checkpoint_copies_dir);
     let audit = crate::audit::open(settings, copies, &store, Arc::clone(&clock), under_way).await?;
     let audit = Arc::new(audit);
-    let mut backends = Backends::new();
-    for (name, plugin) in plugins.all() {
-        let metered = Metered::new(name.clone(), plugin, Arc::clone(&metrics));
-        backends.insert(name, Arc::new(metered) as Arc<dyn Backend>);
-    }
-    for (name, hsm) in &hsms {
-        let metered = Metered::new(name.clone(), Arc::clone(hsm), Arc::clone(&metrics));
-        backends.insert(name.clone(), Arc::new(metered) as Arc<dyn Backend>);
-    }
     let mut log = Arc::clone(&audit) as Arc<dyn AuditLog>;
     let mut hook = None;
     if let Some(settings) = &config.webhook {
@@ -86,7 +85,8 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     }
     let broker = Broker::open(Parts {
         audit: Arc::new(MeteredAudit { log, metrics: Arc::clone(&metrics) }),
-        backends,
+        // They come when there is someone to write down how.
+        backends: Backends::new(),
         chance: Arc::new(SystemChance),
         clock: Arc::clone(&clock),
         limits: config.limits,
@@ -96,6 +96,9 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
     .await
     .map_err(|failure| anyhow::anyhow!("the store's grants and vaults cannot be read: {failure}"))?;
     let broker = Arc::new(broker);
+    let noted = (noting == Noting::Loads).then_some(&*broker);
+    let plugins = LivePlugins::start(config, loader, Arc::clone(&metrics), noted).await?;
+    broker.replace_backends(backends_of(&plugins, &hsms, &metrics));
     // Set once, here.
     let _ = cell.set(Arc::downgrade(&broker));
     check_vaults(&broker)?;
@@ -121,6 +124,23 @@ pub async fn assemble(config: &mut Config) -> Result<Assembly> {
         store,
         trust_changes,
     })
+}
+
+fn backends_of(
+    plugins: &LivePlugins,
+    hsms: &HashMap<BackendName, Arc<Pkcs11Backend>>,
+    metrics: &Arc<Metrics>,
+) -> Backends {
+    let mut backends = Backends::new();
+    for (name, plugin) in plugins.all() {
+        let metered = Metered::new(name.clone(), plugin, Arc::clone(metrics));
+        backends.insert(name, Arc::new(metered) as Arc<dyn Backend>);
+    }
+    for (name, hsm) in hsms {
+        let metered = Metered::new(name.clone(), Arc::clone(hsm), Arc::clone(metrics));
+        backends.insert(name.clone(), Arc::new(metered) as Arc<dyn Backend>);
+    }
+    backends
 }
 
 /// An HSM that does not answer yet is no reason not to start: it is taken in when it comes.

@@ -23,7 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{Desk, Door};
-use crate::assemble::{Assembly, assemble, request_id};
+use crate::assemble::{Assembly, Noting, assemble, request_id};
 use crate::config::{Bounds, Config, Ekm, Keyvault, Kmip, Log};
 use crate::front::HttpFront;
 use crate::http::Serving;
@@ -32,7 +32,7 @@ use crate::listen::{Listener, Signals, bind};
 use crate::memory;
 use crate::objects::ObjectKeeper;
 use crate::ops::{self, Pages};
-use crate::plugin::{LivePlugins, described};
+use crate::plugin::LivePlugins;
 use crate::sighting::Proofs;
 use crate::task::Scheduler;
 use crate::usage::{self, Bookkeeper};
@@ -70,8 +70,8 @@ pub fn run(path: &Path) -> Result<()> {
 
 async fn serve(config: &mut Config) -> Result<()> {
     let client_cas = config.client_cas.iter().map(|ca| ca.name.to_string()).collect();
-    let mut assembly = assemble(config).await?;
-    note_backends(&assembly).await?;
+    let mut assembly = assemble(config, Noting::Loads).await?;
+    note_hsms(&assembly).await?;
     note_offline_deeds(&assembly).await?;
     let (stop, stopping) = watch::channel(false);
     let signals = Signals { trust_changed: assembly.trust_changes.clone(), stopping: stopping.clone() };
@@ -343,12 +343,10 @@ impl Health {
     }
 }
 
-/// Each backend that was loaded stands in the audit before anything is served.
-async fn note_backends(assembly: &Assembly) -> Result<()> {
-    let plugins = assembly.plugins.all();
-    let plugins = plugins.iter().map(|(name, plugin)| format!("backend {name}: plugin {}", described(plugin)));
-    let hsms = assembly.hsms.keys().map(|name| format!("backend {name}: PKCS#11"));
-    for detail in plugins.chain(hsms).collect::<Vec<_>>() {
+/// Each HSM that was taken in stands in the audit before anything is served, as the plugins do by now.
+async fn note_hsms(assembly: &Assembly) -> Result<()> {
+    for name in assembly.hsms.keys() {
+        let detail = format!("backend {name}: PKCS#11");
         let asker = task_asker(Task::Upkeep, request_id());
         let noted = assembly.broker.load_backend(&asker, detail, std::future::ready(Ok(()))).await;
         noted.map_err(|refusal| anyhow::anyhow!("the broker cannot start: {refusal}"))?;

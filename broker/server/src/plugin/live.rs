@@ -55,18 +55,28 @@ struct FileStamp {
 }
 
 impl LivePlugins {
-    /// Loads all of them for the first time.
+    /// Loads all of them for the first time, each between its intent and its outcome in the audit, if there is a broker to
+    /// write them.
     ///
     /// # Errors
-    /// The first that does not load.
-    pub async fn start(config: &Config, loader: Loader, metrics: Arc<Metrics>) -> Result<Self> {
+    /// The first that does not load; `AuditUnavailable`.
+    pub async fn start(
+        config: &Config,
+        loader: Loader,
+        metrics: Arc<Metrics>,
+        broker: Option<&Broker>,
+    ) -> Result<Self> {
         let (mut current, mut tried) = (HashMap::new(), BTreeMap::new());
         for plugin in &config.backends {
             let name = &plugin.name;
             // Before it is read: a file that changes in between is seen as changed at the next look.
             tried.insert(name.clone(), Stamp::of(plugin, &config.plugin_trust));
             metrics.begin_plugin(name.as_str());
-            let loaded = loader.load(plugin, &config.plugin_trust).await?;
+            let loading = loader.load(plugin, &config.plugin_trust);
+            let loaded = match broker {
+                Some(broker) => noted(broker, plugin, loading).await?,
+                None => loading.await?,
+            };
             metrics.plugin_loads.with_label_values(&[name.as_str(), "ok"]).inc();
             tracing::info!(backend = %name, plugin = described(&loaded), "plugin loaded");
             current.insert(name.clone(), Arc::new(loaded));
@@ -102,7 +112,7 @@ impl LivePlugins {
         let _alone = self.reloading.lock().await;
         let section = self.section(name).await;
         let detail = match &section {
-            Ok((plugin, _)) => format!("backend {name}: plugin from {}", told_file(&plugin.file).await),
+            Ok((plugin, _)) => detail_of(plugin).await,
             Err(_) => format!("backend {name}: plugin"),
         };
         let act = async {
@@ -211,9 +221,32 @@ impl LivePlugins {
     }
 }
 
+/// A load at the start, written down like every other, also one that keeps the broker from starting.
+async fn noted(
+    broker: &Broker,
+    plugin: &WasmPlugin,
+    loading: impl Future<Output = Result<WasmBackend>> + Send,
+) -> Result<WasmBackend> {
+    let detail = detail_of(plugin).await;
+    let mut problem = None;
+    let act = async {
+        loading.await.map_err(|error| {
+            let told = format!("{error:#}");
+            problem = Some(error);
+            told
+        })
+    };
+    let loaded = broker.load_backend(&task_asker(Task::Upkeep, request_id()), detail, act).await;
+    // What is wrong with the plugin says more than that it was refused.
+    loaded.map_err(|refusal| problem.unwrap_or_else(|| anyhow::anyhow!("the broker cannot start: {refusal}")))
+}
+
+async fn detail_of(plugin: &WasmPlugin) -> String {
+    format!("backend {}: plugin from {}", plugin.name, told_file(&plugin.file).await)
+}
+
 /// A plugin in one line: what it calls itself, and which file it is.
-#[must_use]
-pub fn described(plugin: &WasmBackend) -> String {
+fn described(plugin: &WasmBackend) -> String {
     let said = plugin.described();
     format!("{} {} sha256 {}", said.name, said.version, hex(&plugin.origin().sha256))
 }

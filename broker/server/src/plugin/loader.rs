@@ -63,7 +63,10 @@ impl Loader {
 }
 
 /// The hosts that the configuration lists; none where it lists none.
-fn network_of(plugin: &WasmPlugin) -> Result<Option<Arc<dyn Network>>> {
+///
+/// # Errors
+/// A CA's file, or a credential's certificate, cannot be read or does not fit.
+pub fn network_of(plugin: &WasmPlugin) -> Result<Option<Arc<dyn Network>>> {
     let Some(http) = &plugin.http else { return Ok(None) };
     let roots = http.ca.as_deref().map(upstream::certificates).transpose()?.unwrap_or_default();
     let (hosts, networks) = (http.hosts.clone(), http.networks.clone());
