@@ -1,5 +1,7 @@
 //! A person who follows plugins/README.md, line by line.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -20,15 +22,32 @@ const SECRET: [u8; 32] = [0x5E; 32];
 /// The page, and the folder in which it is followed.
 struct Author<'a> {
     readme: String,
+    /// What the page's shell blocks hold, a command each.
+    commands: Vec<String>,
+    followed: RefCell<BTreeSet<String>>,
     folder: &'a Path,
+}
+
+/// Lines that end in a backslash are one with the next.
+fn commands_of(readme: &str) -> Vec<String> {
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let joined = blocks.map(|block| block.replace("\\\n", " "));
+    joined.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 impl<'a> Author<'a> {
     /// Runs the one line of the page's commands that begins so; what it prints.
     #[track_caller]
     fn follows(&self, begins: &str) -> String {
-        let mut lines = self.readme.lines().filter(|line| line.starts_with(begins));
+        self.follows_beside(None, begins)
+    }
+
+    /// The same, where a broker runs that the command is to reach: by its admin socket, and where the page has a host of its own.
+    #[track_caller]
+    fn follows_beside(&self, broker: Option<&Broker>, begins: &str) -> String {
+        let mut lines = self.commands.iter().filter(|line| line.starts_with(begins));
         let line = lines.next().unwrap_or_else(|| panic!("the README says nothing of {begins:?}"));
+        self.followed.borrow_mut().insert(line.clone());
         let path = std::env::join_paths(
             std::iter::once(keybroker().parent().unwrap().to_owned())
                 .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
@@ -37,9 +56,30 @@ impl<'a> Author<'a> {
         command.args(["-c", line]).current_dir(self.folder).env("PATH", path.unwrap());
         // What is built already need not be built again; without these it is.
         command.env("CARGO_TARGET_DIR", self.folder.join("target")).env("COMPONENTIZE", componentize());
+        if let Some(broker) = broker {
+            command.env("KEYBROKER_SOCKET", broker.socket()).env("CURL_HOME", self.folder);
+            // The port that the page names is another's on this machine.
+            let curl = format!(
+                "silent\nshow-error\nfail-with-body\nconnect-to = \"::127.0.0.1:{}\"\n",
+                broker.keyvault().port()
+            );
+            fs::write(self.folder.join(".curlrc"), curl).unwrap();
+        }
         let done = run(&mut command, BUILD_MAX);
-        assert!(done.status.success(), "{line}:\n{}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "{line}:\n{}\n{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
         String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Every command of the page was run.
+    fn has_followed_all(&self) {
+        let followed = self.followed.borrow();
+        let missed: Vec<_> = self.commands.iter().filter(|command| !followed.contains(*command)).collect();
+        assert!(missed.is_empty(), "nobody followed {missed:#?}");
     }
 
     /// The page's configuration, with what it leaves open filled in.
@@ -56,7 +96,8 @@ impl<'a> Author<'a> {
             let copied = Command::new("cp").arg("-a").arg(guests_target()).arg(folder.join("target")).status().unwrap();
             assert!(copied.success());
         }
-        Self { readme: fs::read_to_string(tests_folder().join("../plugins/README.md")).unwrap(), folder }
+        let readme = fs::read_to_string(tests_folder().join("../plugins/README.md")).unwrap();
+        Self { commands: commands_of(&readme), readme, followed: RefCell::default(), folder }
     }
 
     fn sha256(&self) -> String {
@@ -132,11 +173,13 @@ fn a_plugin_is_begun_built_tried_signed_loaded_called_and_loaded_again() {
         config["backend"].as_array_mut().unwrap().push(ours);
     });
     broker.serve();
-    let create: Vec<&str> = ["vault", "create", "my-vault", "--backend", "my-backend"].into();
-    assert!(author.readme.contains(&format!("keybroker {}", create.join(" "))));
-    broker.ask(&create);
+    author.follows_beside(Some(&broker), "keybroker vault create ");
+    broker.identity("admin").write(&folder, "client");
+    fs::copy(broker.pki().join("ca.pem"), folder.join("ca.pem")).unwrap();
+    let called: Value = serde_json::from_str(&author.follows_beside(Some(&broker), "curl ")).unwrap();
+    assert_eq!(called["key"]["kty"], "oct", "{called}");
     let client = broker.admin().of_host(&format!("my-vault.{SUFFIX}"));
-    let key = client.create("k", "oct", 256);
+    let key = format!("/keys/k/{}", called["key"]["kid"].as_str().unwrap().rsplit('/').next().unwrap());
     let of_first = unb64(&client.wrap(&key, "A256KW", &SECRET).with_status(200).json()["value"]);
 
     // The second version, while requests are served.
@@ -151,9 +194,9 @@ fn a_plugin_is_begun_built_tried_signed_loaded_called_and_loaded_again() {
     let asking = keeps_asking(&broker, &key, &stop);
     author.delivers(&broker);
     set_digest(&broker, Some(&second));
-    assert!(author.readme.contains("keybroker plugin reload my-backend"));
-    let loaded = broker.ask(&["plugin", "reload", "my-backend"]);
-    assert_eq!(loaded["loaded"], format!("my-backend 0.2.0 sha256 {second}"));
+    let loaded = author.follows_beside(Some(&broker), "keybroker plugin reload ");
+    assert_eq!(loaded.trim_end(), format!("loaded: my-backend 0.2.0 sha256 {second}"));
+    author.has_followed_all();
     stop.store(true, Ordering::Relaxed);
     assert!(asking.join().unwrap() > 0, "nothing was asked meanwhile");
     let opened = client.unwrap(&key, "A256KW", &of_first).with_status(200).json();

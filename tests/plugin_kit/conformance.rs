@@ -50,6 +50,27 @@ fn a_guest_in_python_passes() {
 }
 
 #[test]
+fn a_backend_that_must_be_backed_up_first_passes() {
+    // Backing up, serving, two kinds of keys, five questions for each of five ways to wrap, destroying.
+    let (good, report) = report("derive", &[]);
+    assert!(good && report["failed"] == 0, "{report:#}");
+    assert_eq!(report["passed"], 2 + 1 + 2 + 5 * 5 + 1, "{report:#}");
+    let questions: Vec<_> = report["rows"].as_array().unwrap().iter().map(|row| row["question"].clone()).collect();
+    assert_eq!(questions[..2], ["it does not serve before it was backed up", "back it up"]);
+}
+
+#[test]
+fn a_backend_of_others_keys_passes_with_delegates_made_for_the_run() {
+    let settings = ["--setting", "first=customer", "--setting", "second=platform"];
+    let delegates = ["--delegate", "customer", "--delegate", "platform"];
+    let (good, told) = report("double", &[settings, delegates].concat());
+    assert!(good && told["failed"] == 0, "{told:#}");
+    assert_eq!(told["passed"], 1 + 1 + 2 * 5 + 1, "{told:#}");
+    let (good, told) = report("double", &[&settings[..], &delegates[..2]].concat());
+    assert!(!good && told["rows"][0]["answer"] == "failed", "a delegate that nobody named: {told:#}");
+}
+
+#[test]
 fn limits_that_are_too_small_are_told() {
     let file = guest("software");
     let told = refusal(&plugin(file.parent().unwrap(), &["test", file.to_str().unwrap(), "--memory-mib-max", "1"]));

@@ -22,8 +22,8 @@ fn signs(client: &Client, key: &str, algorithm: &str, digest: &[u8]) {
     assert_eq!(verify(&other), Value::Bool(false), "{algorithm}");
 }
 
-fn with_transit(bao: &Bao, token: &str) -> Broker {
-    let config = format!(
+fn transit_section(bao: &Bao) -> toml::Table {
+    let section = format!(
         r#"
 grants = ["crypto", "credentials", "http", "reveal", "settings"]
 settings = {{ url = "{url}", credentials = ["token"] }}
@@ -40,9 +40,13 @@ file = "transit.token"
         url = bao.url,
         ca = bao.ca().display(),
     );
-    let mut config = table(&config);
-    config.insert("call-ms-max".into(), 30_000.into());
-    let mut broker = Setup::new().backend("transit", guest("transit"), config).init();
+    let mut section = table(&section);
+    section.insert("call-ms-max".into(), 30_000.into());
+    section
+}
+
+fn with_transit(bao: &Bao, token: &str) -> Broker {
+    let mut broker = Setup::new().backend("transit", guest("transit"), transit_section(bao)).init();
     std::fs::write(broker.home().join("transit.token"), format!("{token}\n")).unwrap();
     broker.serve();
     broker.ask(&["vault", "create", "vault2", "--backend", "transit"]);
@@ -96,6 +100,23 @@ fn a_transit_engine_keeps_the_keys_and_the_broker_the_rules() {
     for secret in [&token, &renewed] {
         assert!(!broker.log().contains(secret.as_str()) && !format!("{:?}", broker.audit()).contains(secret.as_str()));
     }
+}
+
+/// The conformance run, against a real engine: what the plugin needs of the world stands in a section, as for a broker.
+#[test]
+fn a_plugin_that_forwards_is_tried_with_its_hosts_and_credentials() {
+    let bao = Bao::start();
+    let folder = tempfile::tempdir().unwrap();
+    let section = transit_section(&bao);
+    std::fs::write(folder.path().join("transit.token"), bao.token()).unwrap();
+    std::fs::write(folder.path().join("section.toml"), toml::to_string(&section).unwrap()).unwrap();
+    let mut command = std::process::Command::new(keybroker_tests::keybroker());
+    command.args(["plugin", "test", "--json", "--section", "section.toml"]).arg(guest("transit"));
+    let done = keybroker_tests::run(command.current_dir(folder.path()), std::time::Duration::from_secs(300));
+    let report: Value = serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&done.stderr)));
+    assert!(done.status.success(), "{report:#}");
+    assert!(report["passed"].as_u64().unwrap() > 20, "{report:#}");
 }
 
 #[test]

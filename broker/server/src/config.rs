@@ -16,7 +16,7 @@ use broker_core::rate::Rate;
 use broker_front_ekm::{PathPrefix, ProxyNames};
 use broker_identity::{CaFiles, NameSource};
 
-pub use plugin::WasmPlugin;
+pub use plugin::{WasmPlugin, section};
 
 /// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
 /// already joined to it.

@@ -1,6 +1,7 @@
 //! What every backend plugin must do, asked of one in the room a broker would run it in; no broker runs.
 
 mod cost;
+mod delegate;
 mod import;
 mod sign;
 mod subject;
@@ -14,6 +15,7 @@ use broker_core::algorithm::KeySpec;
 use serde::Serialize;
 
 pub use cost::Cost;
+pub use delegate::FreshDelegates;
 use subject::Subject;
 
 /// Calls at a time when it is asked whether they get in each other's way.
@@ -67,11 +69,15 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Asks everything; `heard` is called with each row as it comes.
-pub async fn examine(plugin: WasmBackend, heard: impl FnMut(&Row)) -> Report {
-    let subject = Subject { plugin: Arc::new(plugin) };
+/// Asks everything; `heard` is called with each row as it comes. `delegates`: it was granted `delegate`.
+pub async fn examine(plugin: WasmBackend, delegates: bool, heard: impl FnMut(&Row)) -> Report {
+    let subject = Subject { plugin: Arc::new(plugin), delegates };
     let mut asking = Asking { rows: Vec::new(), heard };
     let mut costs = Vec::new();
+    if subject.plugin.described().backup_first {
+        asking.note("it does not serve before it was backed up", subject.waits_for_backup().await);
+        asking.note("back it up", subject.backs_up().await);
+    }
     asking.note("it can serve now (self-test)", subject.serves().await);
     let specs = subject.specs();
     for &spec in &specs {

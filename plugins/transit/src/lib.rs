@@ -19,6 +19,7 @@ use serde_json::json;
 const LAYOUT: u8 = 1;
 /// What stands before every value of a key's first version there; each of our versions is a key of its own.
 const SCHEME: &str = "vault:v1:";
+const RSA_TOO_LONG: &str = "message too long for RSA";
 const RSA_UNWRAPPABLE: &str = "failed to RSA decrypt the ciphertext";
 /// AES-256-GCM there: the nonce before, the tag after.
 const IV_BYTES: usize = 12;
@@ -130,7 +131,12 @@ impl Guest for Transit {
         if !extras.aad.is_empty() {
             body["associated_data"] = STANDARD.encode(&extras.aad).into();
         }
-        let answer = Engine::open()?.post("encrypt", name_of(&material)?, &body)?.good()?;
+        let said = Engine::open()?.post("encrypt", name_of(&material)?, &body)?;
+        // The engine calls it its own failure.
+        if said.body.to_string().contains(RSA_TOO_LONG) {
+            return Err(Error::BadRequest);
+        }
+        let answer = said.good()?;
         let mut value = value_of(text(&answer, "/data/ciphertext")?)?;
         if algorithm != WrapAlgorithm::A256Gcm {
             return Ok(Wrapped { value, iv: Vec::new(), tag: Vec::new() });
@@ -173,11 +179,15 @@ impl Guest for Transit {
         _context: KeyContext,
     ) -> Result<Vec<u8>, Error> {
         use SignAlgorithm::{Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-        let hash = match algorithm {
-            Es256 | Ps256 | Rs256 => "sha2-256",
-            Es384 | Ps384 | Rs384 => "sha2-384",
-            Es512 | Ps512 | Rs512 => "sha2-512",
+        let (hash, bytes) = match algorithm {
+            Es256 | Ps256 | Rs256 => ("sha2-256", 32),
+            Es384 | Ps384 | Rs384 => ("sha2-384", 48),
+            Es512 | Ps512 | Rs512 => ("sha2-512", 64),
         };
+        // The engine signs a digest of any length under an EC key, and fails on it under an RSA key.
+        if digest.len() != bytes {
+            return Err(Error::BadRequest);
+        }
         let mut body = json!({ "input": STANDARD.encode(&digest), "prehashed": true });
         match algorithm {
             // r || s, as RFC 7518 section 3.4 has it.

@@ -96,6 +96,23 @@ fn plugin_of(name: BackendName, backend: raw::Wasm, folder: &Path) -> Result<Was
     })
 }
 
+/// One plugin's section by itself, for a run without a broker: what it names lies in `folder`. `needs` is granted beside what
+/// the section grants; its delegates are names alone.
+///
+/// # Errors
+/// What would keep a broker from taking such a section.
+pub fn section(mut section: toml::Table, needs: &[Capability], folder: &Path) -> Result<WasmPlugin> {
+    section.remove("type");
+    for (name, value) in [("name", "plugin"), ("file", "plugin.wasm")] {
+        section.entry(name).or_insert_with(|| value.into());
+    }
+    let granted = section.entry("grants").or_insert_with(|| toml::Value::Array(Vec::new()));
+    let granted = granted.as_array_mut().context("grants is a list")?;
+    granted.extend(needs.iter().map(|need| toml::Value::from(need.word())));
+    let raw: raw::Wasm = section.try_into().context("it is no section of a plugin")?;
+    plugin_of(BackendName::parse(&raw.name).context("name")?, raw, folder)
+}
+
 /// Named things; a name stands once.
 fn each<R, T>(raw: Vec<R>, make: impl Fn(R) -> Result<(String, T)>) -> Result<BTreeMap<String, T>> {
     let mut all = BTreeMap::new();

@@ -21,6 +21,7 @@ use super::say;
 use crate::admin::client;
 use crate::admin::wire::{Ask, Reply};
 use crate::assemble::SystemClock;
+use crate::plugin::LimitsAsked;
 
 #[derive(Args)]
 pub struct PluginCommand {
@@ -103,16 +104,21 @@ struct Component {
 
 impl Component {
     fn limits(&self) -> Limits {
-        crate::plugin::LimitsAsked {
-            call_ms_max: self.call_ms_max,
-            calls_max: None,
-            component_mib_max: self.component_mib_max,
+        self.limits_beside(&LimitsAsked::default())
+    }
+
+    /// Those of the command line, then those of a section.
+    fn limits_beside(&self, section: &LimitsAsked) -> Limits {
+        LimitsAsked {
+            call_ms_max: self.call_ms_max.or(section.call_ms_max),
+            calls_max: section.calls_max,
+            component_mib_max: self.component_mib_max.or(section.component_mib_max),
             // Nobody waits beside it.
             compute_percent_max: Some(100),
-            core_instances_max: self.core_instances_max,
-            memory_mib_max: self.memory_mib_max,
-            stack_kib_max: self.stack_kib_max,
-            table_elements_max: self.table_elements_max,
+            core_instances_max: self.core_instances_max.or(section.core_instances_max),
+            memory_mib_max: self.memory_mib_max.or(section.memory_mib_max),
+            stack_kib_max: self.stack_kib_max.or(section.stack_kib_max),
+            table_elements_max: self.table_elements_max.or(section.table_elements_max),
         }
         .limits()
     }

@@ -1,21 +1,33 @@
 //! plugin test: the conformance run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use broker_backend_wasm::{Inspection, PluginSpec, WasmBackend, inspect};
+use broker_backend_wasm::{Capability, Inspection, Outside, PluginSpec, WasmBackend, inspect};
 use clap::Args;
 use serde_json::json;
 
 use super::{Component, Moment, nothing_outside, runtime};
 use crate::cli::say;
-use crate::conformance::{Answer, Report, Row, examine};
+use crate::config::{self, WasmPlugin};
+use crate::conformance::{Answer, FreshDelegates, Report, Row, examine};
 use crate::hex;
+use crate::plugin::network_of;
 
 #[derive(Args)]
 pub struct Test {
     #[command(flatten)]
     component: Component,
+    /// One of its settings: true, 5, ["a"], or a text; may be given several times
+    #[arg(long = "setting", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
+    /// What its section of a configuration says beside name and file: settings, [http], [[credential]], limits
+    #[arg(long, value_name = "FILE")]
+    section: Option<PathBuf>,
+    /// A delegate, which wraps under keys made for this run; may be given several times
+    #[arg(long = "delegate", value_name = "NAME")]
+    delegates: Vec<String>,
 }
 
 impl Test {
@@ -46,19 +58,21 @@ impl Test {
         Ok(())
     }
 
-    /// With all that it imports granted, but nothing behind it: no setting, host, credential, delegate; a private state that
-    /// is forgotten.
+    /// With all that it imports granted, but nothing behind it that was not named: no setting, host, credential, delegate; a
+    /// private state that is forgotten.
     async fn examined(&self) -> Result<(Inspection, Report)> {
         let component = &self.component;
         let (moment, compiled) = (Moment::new()?, Folder::new()?);
         let folder = || Some(compiled.0.clone());
         let spec = component.spec()?;
         let seen = inspect(spec.clone(), moment.keys()?, nothing_outside(), folder()).await?;
-        let grants = seen.needs.iter().copied().collect();
-        let spec = PluginSpec { sha256: Some(seen.sha256), grants, ..spec };
-        let plugin = WasmBackend::load(spec, moment.keys()?, nothing_outside(), folder());
+        let given = self.given(&seen.needs)?;
+        let limits = component.limits_beside(&given.limits);
+        let spec = PluginSpec { sha256: Some(seen.sha256), grants: given.grants, limits, ..spec };
+        let plugin = WasmBackend::load(spec, moment.keys()?, self.outside(given)?, folder());
         let plugin = plugin.await.context("no broker loads it")?;
-        let report = examine(plugin, |row: &Row| {
+        let delegates = seen.needs.contains(&Capability::Delegate);
+        let report = examine(plugin, delegates, |row: &Row| {
             if !component.json {
                 // Whoever reads along may have gone away; the verdict comes all the same.
                 let _gone = say::line(format!("{:9}  {}", row.answer.word(), row.question));
@@ -69,6 +83,46 @@ impl Test {
         });
         Ok((seen, report.await))
     }
+
+    /// The section that the command line makes.
+    fn given(&self, needs: &[Capability]) -> Result<WasmPlugin> {
+        let told = |path: &Path| path.display().to_string();
+        let (mut section, folder) = match &self.section {
+            None => (toml::Table::new(), PathBuf::new()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| told(path))?;
+                let section = text.parse().with_context(|| told(path))?;
+                (section, path.parent().map(Path::to_owned).unwrap_or_default())
+            }
+        };
+        let settings = section.entry("settings").or_insert_with(|| toml::Table::new().into());
+        let settings = settings.as_table_mut().context("settings is a table")?;
+        for setting in &self.settings {
+            let (name, value) = setting.split_once('=').with_context(|| format!("{setting:?} is not NAME=VALUE"))?;
+            settings.insert(name.to_owned(), value_of(value));
+        }
+        if settings.is_empty() {
+            section.remove("settings");
+        }
+        config::section(section, needs, &folder).context("what the plugin was given")
+    }
+
+    fn outside(&self, given: WasmPlugin) -> Result<Outside> {
+        let bare = nothing_outside();
+        let names = given.delegates.keys().chain(&self.delegates).cloned().collect();
+        Ok(Outside {
+            delegates: Arc::new(FreshDelegates::named(names)),
+            network: network_of(&given)?.unwrap_or_else(|| Arc::clone(&bare.network)),
+            settings: given.settings,
+            ..bare
+        })
+    }
+}
+
+/// As TOML has it, or a text.
+fn value_of(text: &str) -> toml::Value {
+    let table = format!("value = {text}").parse::<toml::Table>();
+    table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| text.into())
 }
 
 /// Where it is compiled to, once for all; it goes away with the command.
