@@ -212,6 +212,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         "keybroker-tests",
         &[
             ("base64", "binary values on the wire"),
+            ("broker-backend-pkcs11", "the worker's path that the benchmark measures alone"),
             ("broker-core", "the lists of operations and permissions, so that none goes untested"),
             ("broker-crypto", "the bare operation that the benchmark compares with, and chance"),
             ("broker-front-kmip", "the codec, so that cases become bytes, and the list of operations"),
@@ -224,7 +225,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("serde_json", "bodies, audit lines, what commands print"),
             ("tempfile", "each broker has a folder of its own"),
             ("time", "certificates' dates"),
-            ("tokio", "the store answers later"),
+            ("tokio", "the store answers later, and so does the worker"),
             ("toml", "changes of the configuration"),
             ("zeroize", "the codec's values are wiped"),
         ],

@@ -1,18 +1,30 @@
-//! Keys in a token (SoftHSM): the broker and its worker against a bare loop on the same token, and with ever more objects.
+//! Keys in a token (SoftHSM): the broker and its worker against a bare loop on the same token, the worker's path alone (without
+//! HTTP, TLS and audit), and all of it with ever more objects.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use broker_core::algorithm::WrapAlgorithm;
+use broker_backend_pkcs11::{
+    Limits, PinSource as WorkerPin, Pkcs11Backend, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand,
+};
+use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras};
+use broker_core::grant::{Grant, GrantId, Granted, Permit, Policy, Scope};
+use broker_core::key::Material;
+use broker_core::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
+use broker_core::permission::PermissionSet;
+use broker_core::port::{Backend as _, Candidate, Making, Unwrapping, Wrapping};
+use broker_core::secret::Secret;
+use broker_core::verb::{self, Verb};
 use hsm_test::bare::Bare;
 use hsm_test::{PinSource, Which};
-use keybroker_tests::{Asks as _, Broker, Setup, b64, unb64};
+use keybroker_tests::{Asks as _, Broker, Setup, b64, keybroker, unb64};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::load::{self, Load};
+use crate::load::{self, Load, Measured};
 use crate::report::{Report, Row};
 use crate::{Goal, Plan, RUNS, bare};
 
@@ -65,6 +77,25 @@ impl Token {
         backend
     }
 
+    /// The same, for a backend in this very process.
+    fn spec(&self) -> PkcsSpec {
+        PkcsSpec {
+            name: BackendName::parse("hsm").unwrap(),
+            tokens: vec![TokenSpec {
+                module: MODULE.into(),
+                token: TokenName::Label(LABEL.into()),
+                pin: WorkerPin::File(self.path("pin")),
+                sandbox: Sandbox::Seccomp,
+                sessions: SESSIONS,
+                environment: vec![("SOFTHSM2_CONF".into(), self.path("softhsm2.conf").into())],
+            }],
+            lock_dir: self.0.path().into(),
+            raw_rsa: true,
+            limits: Limits::default(),
+            worker: WorkerCommand { program: keybroker().into(), arguments: vec!["hsm-worker".into()] },
+        }
+    }
+
     /// This program again, in the module's environment; what it prints.
     fn bare(&self, words: &[&str]) -> String {
         let done = Command::new(std::env::current_exe().unwrap())
@@ -84,9 +115,19 @@ const KEYS: [(&str, &str, u32, WrapAlgorithm); 2] = [
     ("RSA-2048 unwrap in a token", "RSA-HSM", 2048, WrapAlgorithm::RsaOaep),
     ("A256KW unwrap in a token", "oct-HSM", 256, WrapAlgorithm::A256Kw),
 ];
+/// The same without a broker: this process is the worker's parent.
+const ALONE: [(&str, KeySpec, WrapAlgorithm); 2] = [
+    ("RSA-2048 unwrap, worker alone", KeySpec::Rsa2048, WrapAlgorithm::RsaOaep),
+    ("A256KW unwrap, worker alone", KeySpec::Oct256, WrapAlgorithm::A256Kw),
+];
+/// As a broker's configuration has it unless it says otherwise.
+const SESSIONS: u8 = 4;
 const FILLED: [&str; 3] = ["A256KW unwrap, 5 objects", "A256KW unwrap, 500 objects", "A256KW unwrap, 10 000 objects"];
 
 pub fn measure(plan: &Plan, report: &mut Report) {
+    if ALONE.iter().any(|row| plan.has(row.0)) {
+        measure_alone(plan, report);
+    }
     if !KEYS.iter().map(|key| key.0).chain(FILLED).any(|name| plan.has(name)) {
         return;
     }
@@ -110,7 +151,13 @@ pub fn measure(plan: &Plan, report: &mut Report) {
         broker.serve();
         let began = Instant::now();
         key.ask(&broker);
-        println!("{objects} objects: first use of a key after {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
+        let used_ms = began.elapsed().as_secs_f64() * 1e3;
+        // What a first use would wait for, had the worker not looked at all of them when it logged in.
+        let sought_ms = token.bare(&["find", &key.label()]);
+        println!(
+            "{objects} objects: first use of a key after {used_ms:.0} ms; to find it in a bare session takes {} ms",
+            sought_ms.trim()
+        );
         key.compare((&broker, 8), &token, name, plan.each, Goal::None, report);
     }
 }
@@ -129,6 +176,11 @@ impl Key {
         Self { path, algorithm, wrapped }
     }
 
+    /// Under which the broker made it: vault, key, version.
+    fn label(&self) -> String {
+        self.path.replacen("/keys", "vault1", 1)
+    }
+
     fn ask(&self, broker: &Broker) {
         broker.admin().unwrap(&self.path, self.algorithm.word(), &self.wrapped).with_status(200);
     }
@@ -144,8 +196,7 @@ impl Key {
     ) {
         let body = json!({ "alg": self.algorithm.word(), "value": b64(&self.wrapped) });
         let request = load::request(&format!("{}/unwrapkey", self.path), &body);
-        // The label under which the broker made it: vault, key, version.
-        let label = self.path.replacen("/keys", "vault1", 1);
+        let label = self.label();
         let (mut bare, mut loads) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
             bare.push(token.bare(&["unwrap", &label, &b64(&self.wrapped)]).trim().parse().unwrap());
@@ -155,12 +206,128 @@ impl Key {
     }
 }
 
-/// The bare loop's process: prints the CPU of one operation, in microseconds, or fills the token.
+/// A key that the backend made, and how its value is opened.
+struct Alone {
+    backend: Arc<Pkcs11Backend>,
+    under: Candidate,
+    algorithm: WrapAlgorithm,
+    value: Vec<u8>,
+}
+
+/// A backend of its own on a token of its own: what the way to the worker costs, before any broker is in the way.
+fn measure_alone(plan: &Plan, report: &mut Report) {
+    let token = Token::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let backend = Arc::new(runtime.block_on(Pkcs11Backend::open(token.spec())).unwrap());
+    for (number, (name, spec, algorithm)) in (1..).zip(ALONE).filter(|(_, row)| plan.has(row.0)) {
+        let version = KeyVersion([number; 16]);
+        let alone = Arc::new(runtime.block_on(Alone::make(Arc::clone(&backend), version, spec, algorithm)));
+        let label = format!("vault1/alone/{version}");
+        for &connections in &plan.connections {
+            let (mut bare, mut runs) = (Vec::new(), Vec::new());
+            for _ in 0..RUNS {
+                bare.push(token.bare(&["unwrap", &label, &b64(&alone.value)]).trim().parse().unwrap());
+                runs.push(runtime.block_on(Arc::clone(&alone).run(connections, plan.each)));
+            }
+            report.row(Row::of(name, connections, &bare, &runs, Goal::None));
+        }
+    }
+}
+
+impl Alone {
+    async fn make(backend: Arc<Pkcs11Backend>, version: KeyVersion, spec: KeySpec, algorithm: WrapAlgorithm) -> Self {
+        let made = backend.generate_key(Making::Create(permit::<verb::CreateKey>()), version, spec).await.unwrap();
+        let material = Arc::new(Material { opaque: made.opaque, public: made.public, origin_vault: None });
+        let under = Candidate { version, spec, material };
+        let (secret, extras) = (Secret::copied_from(&[7; 32]), WrapExtras::default());
+        let permit = Wrapping::Wrap(permit::<verb::WrapKey>());
+        let value = backend.wrap_key(permit, &under, algorithm, secret, &extras).await.unwrap().value;
+        Self { backend, under, algorithm, value }
+    }
+
+    async fn once(&self) {
+        let (permit, extras) = (Unwrapping::Unwrap(permit::<verb::UnwrapKey>()), WrapExtras::default());
+        let under = std::slice::from_ref(&self.under);
+        let opened = self.backend.unwrap_key(permit, under, self.algorithm, &self.value, &extras).await.unwrap();
+        assert_eq!(opened.secret.expose(), [7; 32]);
+    }
+
+    /// So many at a time; the CPU is this process's and the worker's.
+    async fn run(self: Arc<Self>, at_a_time: usize, most: Duration) -> Measured {
+        self.once().await;
+        let worker = self.backend.health()[0].worker.unwrap();
+        let (began, cpu) = (Instant::now(), own_cpu_us() + cpu_us_of(worker));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..at_a_time {
+            let this = Arc::clone(&self);
+            tasks.spawn(async move {
+                let mut latencies = Vec::with_capacity(1 << 16);
+                while began.elapsed() < most {
+                    let asked = Instant::now();
+                    this.once().await;
+                    latencies.push(asked.elapsed().as_secs_f64() * 1e6);
+                }
+                latencies
+            });
+        }
+        let mut latencies = tasks.join_all().await.concat();
+        let (cpu, wall) = (own_cpu_us() + cpu_us_of(worker) - cpu, began.elapsed());
+        latencies.sort_by(f64::total_cmp);
+        let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
+        Measured {
+            operations: latencies.len(),
+            cpu_us: cpu / latencies.len() as f64,
+            per_second: latencies.len() as f64 / wall.as_secs_f64(),
+            p50_us: at(0.5),
+            p99_us: at(0.99),
+        }
+    }
+}
+
+fn own_cpu_us() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
+}
+
+/// Of all its threads that are or were, in ticks of 10 ms.
+fn cpu_us_of(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Leave for one call on the one key, as a policy gives it.
+fn permit<V: Verb>() -> Permit<V> {
+    let principal = Principal::parse("local/uid:0").unwrap();
+    let scope = Scope::Key(VaultName::parse("vault1").unwrap(), KeyName::parse("alone").unwrap());
+    let grant = Grant {
+        id: GrantId([0; 16]),
+        principal: principal.clone(),
+        granted: Granted::Permissions(PermissionSet::of(&[V::PERMISSION])),
+        scope: scope.clone(),
+        not_before_s: None,
+        not_after_s: None,
+        justification: String::new(),
+        granted_by: principal.clone(),
+        approved_by: None,
+        created_s: 0,
+    };
+    Policy::of([grant]).permit(&principal, scope, 0).unwrap()
+}
+
+/// The bare loop's process: prints the CPU of one operation, in microseconds, or how long it takes to find a key, in
+/// milliseconds; or fills the token.
 pub fn bare_process(words: &[String]) {
     let pin = PinSource::File(words[0].clone().into());
     let session = Bare::open(Path::new(MODULE), Which::Label(LABEL.into()), pin).unwrap();
     if words[1] == "fill" {
         return session.fill(words[2].parse().unwrap()).unwrap();
+    }
+    if words[1] == "find" {
+        let began = Instant::now();
+        session.key(&words[2]).unwrap();
+        return println!("{:.1}", began.elapsed().as_secs_f64() * 1e3);
     }
     let (key, value) = (session.key(&words[2]).unwrap(), unb64(&words[3].as_str().into()));
     assert_eq!(session.unwrap(key, &value).unwrap(), [7; 32]);
