@@ -55,6 +55,8 @@ fn a_pinned_self_signed_certificate_is_let_in_shown_and_shut_out_again() {
     let file = broker.folder().join("vcenter.pem");
     std::fs::write(&file, vcenter.pem()).unwrap();
     broker.ask(&["kmip", "trust", "add", "vcenter", "--certificate", file.to_str().unwrap()]);
+    let listed = || String::from_utf8(broker.cli(&["kmip", "trust", "list"]).stdout).unwrap();
+    assert!(listed().contains("vcenter"), "{}", listed());
     broker.grant("pin/vcenter", "objectOwn", "/vault1");
     let connection = speak(&client(&broker, &vcenter));
     let id = connection.create(None);
@@ -67,6 +69,7 @@ fn a_pinned_self_signed_certificate_is_let_in_shown_and_shut_out_again() {
     let shown = String::from_utf8(broker.cli(&["kmip", "status"]).stdout).unwrap();
     assert!(shown.contains("trusted: pin/vcenter, connected") && shown.contains("valid, "), "{shown}");
     assert!(broker.cli(&["kmip", "trust", "remove", "vcenter"]).status.success());
+    assert!(!listed().contains("vcenter"), "{}", listed());
     connection.0.read_end().unwrap();
     assert!(client(&broker, &vcenter).denied().contains("Unknown"));
     eventually("nobody connected", || (broker.ask(&["kmip", "status"])["connections"] == json!(0)).then_some(()));
