@@ -1,8 +1,8 @@
 //! Compiled components on disk, so that a start need not compile again. A file is run only if its MAC is ours.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,8 @@ use broker_crypto::mac::{MacKey, TAG_BYTES};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::digits::hex;
+use crate::file::read_at_most;
 use crate::load_compiled::load_compiled;
 
 /// What stands before the code in a file.
@@ -49,10 +51,6 @@ impl Hasher for Collected {
     fn finish(&self) -> u64 {
         0
     }
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder of compiled components, which needs no protection from writers: what we did not write is not run.
@@ -107,15 +105,4 @@ impl CompiledCache {
         file.write_all(&self.mac.tag(&name.bound_to(code)))?;
         file.write_all(code)
     }
-}
-
-/// A whole file, once, into memory.
-///
-/// # Errors
-/// `FileTooLarge` above `most` bytes.
-pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // One byte more than allowed tells too large from just large enough, whatever the file's length says.
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }

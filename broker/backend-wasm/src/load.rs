@@ -18,7 +18,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use crate::budget::Budget;
 use crate::call::Guest;
 use crate::capability::{Capability, Grants, Import};
-use crate::compiled_cache::{CompiledCache, CompiledName, hex, read_at_most};
+use crate::compiled_cache::{CompiledCache, CompiledName};
 use crate::contract::{
     BACKUP, KEYS, MONOTONIC_CLOCK, clock, credentials, crypto, delegate, http, keyvalue, log, outgoing, reveal, roots,
     settings, types,

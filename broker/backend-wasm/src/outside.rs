@@ -11,6 +11,7 @@ use broker_core::refusal::{Failure, Refusal};
 use broker_core::secret::Secret;
 
 use crate::room::one_line;
+use crate::setting::Setting;
 
 /// All of it, for one plugin.
 #[derive(Clone)]
@@ -35,15 +36,6 @@ impl Outside {
             shelf: nothing,
         }
     }
-}
-
-/// One of the plugin's own settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    Boolean(bool),
-    Integer(i64),
-    Text(String),
-    Texts(Vec<String>),
 }
 
 /// Other keys of the broker, by the names that the configuration gives them.

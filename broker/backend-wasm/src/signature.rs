@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use broker_crypto::CryptoError;
 use broker_crypto::sign::{KEY_BYTES, SIGNATURE_BYTES, SigningKey, verify};
 
-use crate::compiled_cache::{hex, read_at_most};
+use crate::digits::{hex, unhex};
+use crate::file::read_at_most;
 
 /// What a signature file begins with; the layout's version is in it.
 const HEADER: &str = "keybroker-plugin-1 ed25519";
@@ -86,19 +87,6 @@ fn parse(line: &[u8]) -> Option<([u8; KEY_BYTES], [u8; SIGNATURE_BYTES])> {
     let rest = std::str::from_utf8(line).ok()?.trim_end().strip_prefix(HEADER)?.strip_prefix(' ')?;
     let (key, signature) = rest.split_once(' ')?;
     Some((unhex(key)?, unhex(signature)?))
-}
-
-fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let digits = digits.as_bytes();
-    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = value(pair[0])? << 4 | value(pair[1])?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

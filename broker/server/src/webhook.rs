@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
+use crate::config::Webhook;
 use crate::listen::stopped;
 use crate::metric::Metrics;
 
@@ -30,15 +31,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 const TRY_MAX: Duration = Duration::from_secs(10);
 /// Hex of HMAC-SHA256 over the body, under the configured secret.
 const SIGNATURE: &str = "x-keybroker-signature";
-
-/// Where notices go.
-pub struct Settings {
-    pub url: Uri,
-    /// At least 32 bytes.
-    pub secret: Secret,
-    /// Who vouches for an https URL's server.
-    pub roots: Vec<CertificateDer<'static>>,
-}
 
 /// The audit log, with a copy of each change's outcome put in the hook's queue once it is durable.
 pub struct Announced {
@@ -111,7 +103,7 @@ pub struct Hook {
 impl Hook {
     /// # Errors
     /// The URL is neither https nor http to this machine, the secret is short, or the roots make no sense.
-    pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self> {
+    pub fn new(settings: &Webhook, metrics: Arc<Metrics>) -> Result<Self> {
         let host = settings.url.host().context("webhook.url has no host")?;
         let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         let fit = match settings.url.scheme_str() {

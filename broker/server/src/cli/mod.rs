@@ -6,6 +6,7 @@ mod backend;
 mod check;
 mod client;
 mod dev_pki;
+mod health;
 mod hsm_test;
 mod identity;
 mod init;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::config::HSM_WORKER;
 use crate::memory;
 
 /// Keeps key-encryption keys, or drives the HSM that does, and lets each client do exactly what it was granted.
@@ -46,6 +48,11 @@ enum Command {
     },
     /// Read a configuration and everything it names, as `serve` would, and bind no port
     Check {
+        /// The configuration file
+        config: PathBuf,
+    },
+    /// Ask the running broker whether it is ready for requests, at its `[metrics]` listener; for probes of containers
+    Health {
         /// The configuration file
         config: PathBuf,
     },
@@ -102,10 +109,7 @@ enum Command {
     },
 }
 
-/// What the broker tells its own program to be when it starts a worker.
-pub const HSM_WORKER: &str = "hsm-worker";
-
-/// The same of `hsm-test`, for the process that loads the module.
+/// What `hsm-test` tells its own program to be, for the process that loads the module.
 const HSM_TEST_CHILD: &str = "hsm-test-child";
 
 /// Runs the command the process was started with; errors go to stderr, with what led to them.
@@ -137,6 +141,7 @@ fn perform(command: Command) -> Result<()> {
         Command::Init(init) => init.run(),
         Command::Serve { config } => crate::serve::run(&config),
         Command::Check { config } => check::run(&config),
+        Command::Health { config } => health::run(&config),
         Command::Grant(grant) => grant.run(),
         Command::Revoke(revoke) => revoke.run(),
         Command::Grants(grants) => grants.run(),

@@ -6,7 +6,7 @@ use broker_core::secret::Secret;
 use http::{HeaderName, HeaderValue};
 use tokio::io::AsyncReadExt as _;
 
-use super::network::Origin;
+use super::asked::Origin;
 
 /// Most bytes of a secret header's value.
 const VALUE_BYTES_MAX: u64 = 8 << 10;

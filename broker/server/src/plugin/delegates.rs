@@ -17,14 +17,6 @@ use crate::assemble::request_id;
 /// The broker, once it is built: backends come before it.
 pub type BrokerCell = Arc<OnceLock<Weak<Broker>>>;
 
-/// What a delegate's name means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delegate {
-    pub vault: VaultName,
-    /// None: the key of the same name as the one that the plugin is called for.
-    pub key: Option<KeyName>,
-}
-
 /// The delegates of one plugin.
 pub struct KeyDelegates {
     pub broker: BrokerCell,

@@ -86,37 +86,3 @@ fn spec_of(plugin: &WasmPlugin, trust: &Trust) -> PluginSpec {
         limits: plugin.limits.limits(),
     }
 }
-
-/// What a plugin may use up, as far as someone said so; else as [`Limits::default`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LimitsAsked {
-    pub call_ms_max: Option<u64>,
-    pub calls_max: Option<u32>,
-    pub component_mib_max: Option<u32>,
-    pub compute_percent_max: Option<u32>,
-    pub core_instances_max: Option<u32>,
-    pub memory_mib_max: Option<u32>,
-    pub stack_kib_max: Option<u32>,
-    pub table_elements_max: Option<u32>,
-}
-
-impl LimitsAsked {
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        let usual = Limits::default();
-        let count = |count: u32| count as usize;
-        Limits {
-            call_ms_max: self.call_ms_max.unwrap_or(usual.call_ms_max),
-            calls_max: self.calls_max.unwrap_or(usual.calls_max),
-            component_bytes_max: self
-                .component_mib_max
-                .map_or(usual.component_bytes_max, |mebibytes| u64::from(mebibytes) << 20),
-            compute_percent_max: self.compute_percent_max.unwrap_or(usual.compute_percent_max),
-            core_instances_max: self.core_instances_max.unwrap_or(usual.core_instances_max),
-            memory_bytes_max: self.memory_mib_max.map_or(usual.memory_bytes_max, |mebibytes| count(mebibytes) << 20),
-            stack_bytes_max: self.stack_kib_max.map_or(usual.stack_bytes_max, |kibibytes| count(kibibytes) << 10),
-            table_elements_max: self.table_elements_max.map_or(usual.table_elements_max, count),
-            ..usual
-        }
-    }
-}

@@ -50,68 +50,6 @@ const OURS: [HeaderName; 11] = [
     HeaderName::from_static("x-forwarded-for"),
 ];
 
-/// Scheme, host and port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Origin {
-    tls: bool,
-    /// Lower case; an IPv6 address in brackets.
-    host: String,
-    port: u16,
-}
-
-impl Origin {
-    fn of(uri: &Uri) -> Option<Self> {
-        let tls = match uri.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let authority = uri.authority()?;
-        // A user's name before the host is a trick more often than not, and so is a port that is none.
-        let bare =
-            authority.as_str().len() == authority.host().len() + authority.port().map_or(0, |p| p.as_str().len() + 1);
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        (bare && !authority.host().is_empty()).then(|| Self { tls, host: authority.host().to_ascii_lowercase(), port })
-    }
-
-    /// The host without brackets, as resolvers and certificates want it.
-    fn name(&self) -> &str {
-        self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host)
-    }
-
-    fn host_header(&self) -> String {
-        let usual = if self.tls { 443 } else { 80 };
-        if self.port == usual { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}:{}", if self.tls { "https" } else { "http" }, self.host, self.port)
-    }
-}
-
-impl FromStr for Origin {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wanted = || format!("{text:?} must be https://HOST[:PORT] (or http://), and nothing more");
-        let uri: Uri = text.parse().with_context(wanted)?;
-        let origin = Self::of(&uri).with_context(wanted)?;
-        ensure!(uri.path_and_query().is_none_or(|rest| rest.as_str() == "/"), wanted());
-        Ok(origin)
-    }
-}
-
-/// What a plugin's requests may use up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HttpLimits {
-    /// One request, from resolving the name to the answer's last byte; the call's own time bounds it too.
-    pub time_max: Duration,
-    /// Under way at a time.
-    pub requests_max: usize,
-}
-
 /// The hosts that one plugin may ask.
 pub struct HostNetwork(Arc<Inner>);
 

@@ -2,6 +2,7 @@
 
 mod plugin;
 mod raw;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use broker_front_ekm::{PathPrefix, ProxyNames};
 use broker_identity::{CaFiles, NameSource};
 
 pub use plugin::{WasmPlugin, section};
+pub use webhook::Webhook;
 
 /// Everything the broker needs to know to start. Paths are absolute or relative to the configuration file's folder, and
 /// already joined to it.
@@ -47,7 +49,7 @@ pub struct Config {
     pub usage_note_every: Duration,
     pub store: Store,
     pub tls: Tls,
-    pub webhook: Option<crate::webhook::Settings>,
+    pub webhook: Option<Webhook>,
 }
 
 #[derive(Debug)]
@@ -190,7 +192,7 @@ impl Config {
                 cache_bytes_max: raw.store.cache_mib_max.clamp(1, 1 << 20) << 20,
             },
             tls: Tls { certificate: at(raw.tls.certificate), key: at(raw.tls.key) },
-            webhook: raw.webhook.map(|webhook| webhook_of(webhook, folder)).transpose()?,
+            webhook: raw.webhook.map(|webhook| webhook::webhook_of(webhook, folder)).transpose()?,
         })
     }
 }
@@ -263,12 +265,15 @@ fn hsm_of(raw: raw::Pkcs11, folder: &Path, cache_dir: &Path) -> Result<PkcsSpec>
     })
 }
 
+/// The hidden command that an HSM's worker is.
+pub const HSM_WORKER: &str = "hsm-worker";
+
 /// How a worker of an HSM is started.
 pub fn hsm_worker() -> WorkerCommand {
     WorkerCommand {
         // This very program, even when another lies at its path by now.
         program: "/proc/self/exe".into(),
-        arguments: vec![crate::cli::HSM_WORKER.into()],
+        arguments: vec![HSM_WORKER.into()],
     }
 }
 
@@ -348,25 +353,6 @@ fn keyvault(raw: raw::Keyvault) -> Result<Keyvault> {
             handshake_max: milliseconds("front.keyvault.handshake-ms-max", raw.handshake_ms_max, 60_000)?,
             idle_max: milliseconds("front.keyvault.idle-ms-max", raw.idle_ms_max, 3_600_000)?,
         },
-    })
-}
-
-fn webhook_of(raw: raw::Webhook, folder: &Path) -> Result<crate::webhook::Settings> {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject as _;
-    let secret_file = folder.join(raw.secret_file);
-    let secret =
-        std::fs::read(&secret_file).with_context(|| format!("webhook.secret-file {}", secret_file.display()))?;
-    let roots = match raw.ca.map(|ca| folder.join(ca)) {
-        None => Vec::new(),
-        Some(ca) => CertificateDer::pem_file_iter(&ca)
-            .and_then(Iterator::collect)
-            .map_err(|error| anyhow::anyhow!("webhook.ca {}: {error}", ca.display()))?,
-    };
-    Ok(crate::webhook::Settings {
-        url: raw.url.parse().with_context(|| format!("webhook.url {:?}", raw.url))?,
-        secret: broker_core::secret::Secret::new(secret),
-        roots,
     })
 }
 
