@@ -4,10 +4,12 @@ RUST_VERSION_MIN=1.95
 NODE_MAJOR_MIN=20
 
 require_tools() {
-    step "tools: checking rust, cc, python3, node, curl, openssl, cryptsetup, softhsm"
+    step "tools: checking rust, cc, c++, python3, node, curl, openssl, cryptsetup, softhsm"
     local packages=()
     command -v cargo >/dev/null && command -v rustc >/dev/null || packages+=(rustc-web cargo-web rust-web-src)
     command -v cc >/dev/null || packages+=(gcc libc6-dev)
+    # libFuzzer is C++.
+    command -v c++ >/dev/null || packages+=(g++)
     command -v curl >/dev/null || packages+=(curl ca-certificates)
     # `keybroker client luks` drives it; it may lie where only root's PATH leads.
     PATH=$PATH:/usr/sbin:/sbin command -v cryptsetup >/dev/null || packages+=(cryptsetup-bin)

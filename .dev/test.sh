@@ -1,7 +1,9 @@
 # `./dev test` and `./dev check`.
 
+# `tests/fuzz.rs` runs each fuzz target for KEYBROKER_FUZZ_SECONDS (60 unless set), two at a time on two cores.
 run_tests() {
     build_all
+    build_fuzz_targets
     step "tests: running"
     local output status=0
     output=$(mktemp)
@@ -38,6 +40,7 @@ check() {
     cargo fmt --all --check
     cargo fmt --manifest-path plugins/Cargo.toml --all --check
     cargo fmt --manifest-path plugins/componentize/Cargo.toml --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --all --check
     step "check: lints of the broker"
     cargo clippy --workspace --all-targets --locked -- -D warnings
     step "check: lints of the guests, and the tool that refuses their imports"

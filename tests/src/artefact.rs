@@ -71,6 +71,14 @@ pub fn guests_target() -> PathBuf {
     from_environment("KEYBROKER_GUESTS_TARGET", "guests-target")
 }
 
+/// A fuzz target, with its counters: in `KEYBROKER_FUZZ`, or the cache.
+///
+/// # Panics
+/// It is not there.
+pub(crate) fn fuzz_target(name: &str) -> PathBuf {
+    there(from_environment("KEYBROKER_FUZZ", "fuzz-target/release").join(name), "./dev fuzz --seconds 1")
+}
+
 /// The interpreter that has the Python SDKs: `KEYBROKER_PYTHON`, or the cache's.
 ///
 /// # Panics

@@ -6,6 +6,7 @@ mod broker;
 pub mod crash;
 pub mod desk;
 mod disk;
+mod fuzz;
 mod https;
 mod keyvault;
 pub mod kmip;
@@ -22,6 +23,7 @@ pub use artefact::{
 };
 pub use broker::Broker;
 pub use disk::{Fault, FaultyDisk};
+pub use fuzz::{FuzzRun, fuzz, fuzz_folder, fuzz_targets};
 pub use https::{Answer, Client, Connection, Request};
 pub use keyvault::{AUTHORIZATION, Asks, b64, unb64};
 pub use metrics::Metrics;

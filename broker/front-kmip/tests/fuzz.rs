@@ -1,7 +1,7 @@
 //! A bounded run of the fuzz target: the requests of the OASIS cases, changed in every way that has broken decoders before.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../fuzz/check.rs"]
+#[path = "../../../fuzz/src/subject/kmip.rs"]
 mod check;
 #[path = "../../../tests/src/kmip/mod.rs"]
 #[allow(dead_code)] // what the replay needs beside
@@ -19,7 +19,7 @@ const ROUNDS: usize = 4000;
 const SEED: u64 = 20_261_122;
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/message")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/kmip")
 }
 
 /// The requests of all cases, each once, with something in the place of every variable.
