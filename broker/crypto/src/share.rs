@@ -33,7 +33,9 @@ impl Quorum {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (needed, all) = text.split_once("-of-")?;
-        let (needed, all) = (needed.parse().ok()?, all.parse().ok()?);
+        // One form: no sign, no zero in front.
+        let number = |digits: &str| digits.parse::<u8>().ok().filter(|number| number.to_string() == digits);
+        let (needed, all) = (number(needed)?, number(all)?);
         (2..=all).contains(&needed).then_some(Self { needed, all }).filter(|_| all <= SHARES_MAX)
     }
 
@@ -264,6 +266,8 @@ mod tests {
             ("0-of-0", false),
             ("3of5", false),
             ("-1-of-5", false),
+            ("+3-of-5", false),
+            ("3-of-05", false),
             ("", false),
         ] {
             assert_eq!(Quorum::parse(text).is_some(), sound, "{text:?}");
