@@ -25,7 +25,9 @@ use crate::contract::{
 };
 use crate::counters::Counters;
 use crate::describe::Lie;
+use crate::digits::hex;
 use crate::engine::engine;
+use crate::file::read_at_most;
 use crate::key_cache::KeyCache;
 use crate::limits::Limits;
 use crate::outside::Outside;

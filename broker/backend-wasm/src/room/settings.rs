@@ -1,7 +1,7 @@
 //! The plugin's own section of the configuration.
 
 use crate::contract::settings;
-use crate::outside::Setting;
+use crate::setting::Setting;
 
 use super::Room;
 

@@ -1,6 +1,7 @@
 //! What the configuration lets a plugin reach and use up, in words that are checked once.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -81,7 +82,11 @@ impl Origin {
         let bare =
             authority.as_str().len() == authority.host().len() + authority.port().map_or(0, |p| p.as_str().len() + 1);
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        (bare && !authority.host().is_empty()).then(|| Self { tls, host: authority.host().to_ascii_lowercase(), port })
+        let host = authority.host();
+        // What stands in brackets is an address, and nothing else.
+        let in_brackets = host.strip_prefix('[').map(|host| host.strip_suffix(']').unwrap_or_default());
+        let sound = in_brackets.map_or(!host.is_empty(), |address| address.parse::<Ipv6Addr>().is_ok());
+        (bare && sound).then(|| Self { tls, host: host.to_ascii_lowercase(), port })
     }
 
     /// The host without brackets, as resolvers and certificates want it.
@@ -110,5 +115,37 @@ impl FromStr for Origin {
         let origin = Self::of(&uri).with_context(wanted)?;
         ensure!(uri.path_and_query().is_none_or(|rest| rest.as_str() == "/"), wanted());
         Ok(origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_and_no_trick() {
+        for (text, shown) in [
+            ("https://Bao.example", "https://bao.example:443"),
+            ("http://127.0.0.1:8200/", "http://127.0.0.1:8200"),
+            ("https://[::1]:1", "https://[::1]:1"),
+        ] {
+            assert_eq!(text.parse::<Origin>().unwrap().to_string(), shown);
+        }
+        for bad in [
+            "",
+            "bao.example",
+            "ftp://bao.example",
+            "https://",
+            "https://a@bao.example",
+            "https://bao.example/v1",
+            "https://bao.example:",
+            "https://bao.example:99999",
+            "https://bao .example",
+            "http://[]",
+            "http://[bao.example]",
+            "http://[::1",
+        ] {
+            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use broker_core::port::Later;
 use broker_core::refusal::Refusal;
 use broker_core::secret::Secret;
 
+use super::Delegate;
 use crate::assemble::request_id;
 
 /// The broker, once it is built: backends come before it.

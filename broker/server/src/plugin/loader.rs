@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use broker_backend_wasm::{Limits, Network, Outside, PluginKeys, PluginSpec, Trust, WasmBackend};
+use broker_backend_wasm::{Network, Outside, PluginKeys, PluginSpec, Trust, WasmBackend};
 use broker_core::port::{Clock, Store};
 use broker_store_sqlite::SqliteStore;
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use broker_backend_wasm::{Answer, Ask, Lines, Network, NoAnswer};
 use broker_core::name::BackendName;
 use broker_core::port::Later;
@@ -21,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use super::address::{Cidr, may_have};
+use super::asked::{HttpLimits, Origin};
 use super::credential::{Credential, CredentialSource, SecretHeader};
 use crate::cli::upstream::{self, BodyFault, Link, Lost};
 
@@ -322,30 +322,6 @@ fn request_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_origin_is_scheme_host_and_port_and_no_trick() {
-        for (text, shown) in [
-            ("https://Bao.example", "https://bao.example:443"),
-            ("http://127.0.0.1:8200/", "http://127.0.0.1:8200"),
-            ("https://[::1]:1", "https://[::1]:1"),
-        ] {
-            assert_eq!(text.parse::<Origin>().unwrap().to_string(), shown);
-        }
-        for bad in [
-            "",
-            "bao.example",
-            "ftp://bao.example",
-            "https://",
-            "https://a@bao.example",
-            "https://bao.example/v1",
-            "https://bao.example:",
-            "https://bao.example:99999",
-            "https://bao .example",
-        ] {
-            assert!(bad.parse::<Origin>().is_err(), "{bad}");
-        }
-    }
 
     fn ask(headers: &[(&str, &str)]) -> Ask {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
