@@ -99,6 +99,7 @@ fn entry(number: u64) -> Entry {
             peer: Peer::Here("a fuzz target"),
             front: Front::Kmip,
             proof: None,
+            journal: None,
         },
         time_ms: number,
         phase: Phase::Done,
