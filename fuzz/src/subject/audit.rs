@@ -63,6 +63,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         generation: Arc::new(|| 3),
         keep: Arc::new(|_| {}),
         known: Vec::new(),
+        under_way: Arc::new(|| 1),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
