@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod any_module;
+mod failover;
 mod faults;
 mod flat;
 mod kills;

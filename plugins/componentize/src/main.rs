@@ -98,7 +98,10 @@ mod tests {
             &format!("(component {crypto} {outgoing})"),
             Ok(&["keybroker:backend/crypto@0.1.0", "wasi:http/types@0.2.3"]),
         );
-        check(&format!("(component {crypto} {})", outgoing.replace("types", "incoming-handler")), Err("incoming-handler"));
+        check(
+            &format!("(component {crypto} {})", outgoing.replace("types", "incoming-handler")),
+            Err("incoming-handler"),
+        );
         check(r#"(component (import "keybroker:backends/crypto@0.1.0" (instance)))"#, Err("keybroker:backends"));
         check(r#"(component (import "open" (func)))"#, Err("open"));
         check("(component)", Err("imports nothing"));
