@@ -23,7 +23,7 @@ fn text(bytes: &[u8]) -> String {
 fn is_there(tool: &str) -> bool {
     let there = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
-        println!("SKIPPED: {tool} is not installed");
+        eprintln!("SKIPPED: {tool} is not installed");
     }
     there
 }
@@ -144,7 +144,7 @@ fn a_plugin_needs_memory_that_becomes_executable() {
     // Compiled by now, so this is about loading what is there as much as about compiling.
     let denied = check(&python(), &["-c", &launcher, keybroker().to_str().unwrap()]);
     if denied.status.code() == Some(77) {
-        println!("SKIPPED: this kernel has no PR_SET_MDWE (Linux 6.3)");
+        eprintln!("SKIPPED: this kernel has no PR_SET_MDWE (Linux 6.3)");
         return;
     }
     assert!(text(&denied.stderr).contains("make memory executable"), "{}", text(&denied.stderr));
@@ -226,7 +226,7 @@ fn built() -> Option<Podman> {
         }
         why = text(&output.stderr);
     }
-    println!("SKIPPED: podman cannot run a container here: {why}");
+    eprintln!("SKIPPED: podman cannot run a container here: {why}");
     None
 }
 
