@@ -81,11 +81,14 @@ fn fill(broker: &Broker, from: usize, to: usize) {
         let version = record.versions[0].version;
         let material = store.material(&vault, &seed, version).await.unwrap();
         let seal = store.purpose_seal_key("plugin software material").unwrap();
-        let key_bytes = seal.open(&sealing_context("seed", version), &material.opaque).unwrap();
+        // The kit's version of material and the kind of key come first.
+        let (marks, sealed) = material.opaque.split_at(2);
+        let key_bytes = seal.open(&sealing_context("seed", version), sealed).unwrap();
         for first in (from..to).step_by(BATCH) {
             let changes = (first..to.min(first + BATCH)).flat_map(|number| {
                 let name = name(number);
-                let opaque = seal.seal(&sealing_context(&name, version), key_bytes.expose()).unwrap();
+                let sealed = seal.seal(&sealing_context(&name, version), key_bytes.expose()).unwrap();
+                let opaque = [marks, &sealed].concat();
                 let material = Arc::new(Material { opaque, ..(*material).clone() });
                 let key = KeyName::parse(&name).unwrap();
                 let copy = KeyRecord { name: key.clone(), revision: 1, ..(*record).clone() };
