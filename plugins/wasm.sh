@@ -5,6 +5,7 @@
 
 WASM_TARGET=wasm32-unknown-unknown
 RUSTUP_SECONDS_MAX=45
+GUEST_STACK_BYTES=32768
 
 # Where the standard library comes from: toolchain, debian, rustup, or none as yet.
 wasm_library() {
@@ -38,7 +39,11 @@ build_wasm() (
     export CARGO_TARGET_DIR=$2
     shift 2
     # Panic messages carry the path of the crate they are in; this one would be the home folder of who built it.
-    export CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry"
+    CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry"
+    # The stack lies below all else. With the usual 1 MiB a guest's few pages would be spread over two, and the broker would
+    # have to give them back after each call; a stack that is exhausted traps, however large.
+    CARGO_ENCODED_RUSTFLAGS+=$'\x1f'"-Clink-arg=-zstack-size=$GUEST_STACK_BYTES"
+    export CARGO_ENCODED_RUSTFLAGS
     if [ "$way" = debian ]; then
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$(wasm_linker)
         export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER

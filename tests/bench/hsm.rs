@@ -11,13 +11,11 @@ use broker_backend_pkcs11::{
     Limits, PinSource as WorkerPin, Pkcs11Backend, PkcsSpec, Sandbox, TokenName, TokenSpec, WorkerCommand,
 };
 use broker_core::algorithm::{KeySpec, WrapAlgorithm, WrapExtras};
-use broker_core::grant::{Grant, GrantId, Granted, Permit, Policy, Scope};
 use broker_core::key::Material;
-use broker_core::name::{BackendName, KeyName, KeyVersion, Principal, VaultName};
-use broker_core::permission::PermissionSet;
+use broker_core::name::{BackendName, KeyVersion};
 use broker_core::port::{Backend as _, Candidate, Making, Unwrapping, Wrapping};
 use broker_core::secret::Secret;
-use broker_core::verb::{self, Verb};
+use broker_core::verb;
 use hsm_test::bare::Bare;
 use hsm_test::{PinSource, Which};
 use keybroker_tests::{Asks as _, Broker, Setup, b64, keybroker, unb64};
@@ -25,6 +23,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::load::{self, Load, Measured};
+use crate::permit::permit;
 use crate::report::{Report, Row};
 use crate::{Goal, Plan, RUNS, bare};
 
@@ -254,66 +253,14 @@ impl Alone {
 
     /// So many at a time; the CPU is this process's and the worker's.
     async fn run(self: Arc<Self>, at_a_time: usize, most: Duration) -> Measured {
-        self.once().await;
         let worker = self.backend.health()[0].worker.unwrap();
-        let (began, cpu) = (Instant::now(), own_cpu_us() + cpu_us_of(worker));
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..at_a_time {
+        let cpu_us = || load::own_cpu_us() + load::process_cpu_us(worker);
+        let once = move || {
             let this = Arc::clone(&self);
-            tasks.spawn(async move {
-                let mut latencies = Vec::with_capacity(1 << 16);
-                while began.elapsed() < most {
-                    let asked = Instant::now();
-                    this.once().await;
-                    latencies.push(asked.elapsed().as_secs_f64() * 1e6);
-                }
-                latencies
-            });
-        }
-        let mut latencies = tasks.join_all().await.concat();
-        let (cpu, wall) = (own_cpu_us() + cpu_us_of(worker) - cpu, began.elapsed());
-        latencies.sort_by(f64::total_cmp);
-        let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
-        Measured {
-            operations: latencies.len(),
-            cpu_us: cpu / latencies.len() as f64,
-            per_second: latencies.len() as f64 / wall.as_secs_f64(),
-            p50_us: at(0.5),
-            p99_us: at(0.99),
-        }
+            async move { this.once().await }
+        };
+        load::run_tasks(once, cpu_us, at_a_time, most).await
     }
-}
-
-fn own_cpu_us() -> f64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
-}
-
-/// Of all its threads that are or were, in ticks of 10 ms.
-fn cpu_us_of(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64
-}
-
-/// Leave for one call on the one key, as a policy gives it.
-fn permit<V: Verb>() -> Permit<V> {
-    let principal = Principal::parse("local/uid:0").unwrap();
-    let scope = Scope::Key(VaultName::parse("vault1").unwrap(), KeyName::parse("alone").unwrap());
-    let grant = Grant {
-        id: GrantId([0; 16]),
-        principal: principal.clone(),
-        granted: Granted::Permissions(PermissionSet::of(&[V::PERMISSION])),
-        scope: scope.clone(),
-        not_before_s: None,
-        not_after_s: None,
-        justification: String::new(),
-        granted_by: principal.clone(),
-        approved_by: None,
-        created_s: 0,
-    };
-    Policy::of([grant]).permit(&principal, scope, 0).unwrap()
 }
 
 /// The bare loop's process: prints the CPU of one operation, in microseconds, or how long it takes to find a key, in

@@ -26,6 +26,20 @@ pub struct Measured {
     pub p99_us: f64,
 }
 
+impl Measured {
+    fn of(mut latencies: Vec<f64>, cpu_us: f64, wall: Duration) -> Self {
+        latencies.sort_by(f64::total_cmp);
+        let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
+        Self {
+            operations: latencies.len(),
+            cpu_us: cpu_us / latencies.len() as f64,
+            per_second: latencies.len() as f64 / wall.as_secs_f64(),
+            p50_us: at(0.5),
+            p99_us: at(0.99),
+        }
+    }
+}
+
 pub fn request(path: &str, body: &Value) -> Request {
     Request::new("POST", &format!("{path}?api-version=7.4")).header(AUTHORIZATION.0, AUTHORIZATION.1).json(body)
 }
@@ -46,30 +60,40 @@ pub fn run(
     connections: usize,
     most: Duration,
 ) -> Measured {
-    let (stop, ready) = (AtomicBool::new(false), Barrier::new(connections + 1));
-    let (mut latencies, cpu, wall) = std::thread::scope(|scope| {
+    let asking = |number: usize| {
+        let connection = client.connect().unwrap();
+        // Warm: the connection, the parsed key, the branch predictors.
+        connection.answer(&requests[0]).with_status(200);
+        let mut turn = requests.iter().cycle().skip(requests.len() * number / connections);
+        move || assert_eq!(connection.answer(turn.next().unwrap()).status, 200)
+    };
+    run_each(&asking, cpu_us, connections, most)
+}
+
+/// So many threads, each of which does what it is given again and again.
+pub fn run_each<Once: FnMut()>(
+    given: &(impl Fn(usize) -> Once + Sync),
+    cpu_us: &dyn Fn() -> f64,
+    threads: usize,
+    most: Duration,
+) -> Measured {
+    let (stop, ready) = (AtomicBool::new(false), Barrier::new(threads + 1));
+    let (latencies, cpu, wall) = std::thread::scope(|scope| {
         let (stop, ready) = (&stop, &ready);
-        let ask = |first: usize| {
+        let work = |number: usize| {
             move || {
-                let connection = client.connect().unwrap();
-                // Warm: the connection, the parsed key, the branch predictors.
-                connection.answer(&requests[0]).with_status(200);
+                let mut once = given(number);
                 ready.wait();
                 let mut latencies = Vec::with_capacity(1 << 16);
-                for request in requests.iter().cycle().skip(first) {
-                    if stop.load(Ordering::Relaxed) {
-                        break;
-                    }
+                while !stop.load(Ordering::Relaxed) {
                     let began = Instant::now();
-                    let status = connection.answer(request).status;
-                    assert_eq!(status, 200);
+                    once();
                     latencies.push(began.elapsed().as_secs_f64() * 1e6);
                 }
                 latencies
             }
         };
-        let threads: Vec<_> =
-            (0..connections).map(|number| scope.spawn(ask(requests.len() * number / connections))).collect();
+        let threads: Vec<_> = (0..threads).map(|number| scope.spawn(work(number))).collect();
         ready.wait();
         let (began, cpu) = (Instant::now(), cpu_us());
         #[allow(clippy::disallowed_methods)] // the length of the measurement itself
@@ -79,15 +103,33 @@ pub fn run(
         let latencies: Vec<f64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         (latencies, cpu, wall)
     });
-    latencies.sort_by(f64::total_cmp);
-    let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
-    Measured {
-        operations: latencies.len(),
-        cpu_us: cpu / latencies.len() as f64,
-        per_second: latencies.len() as f64 / wall.as_secs_f64(),
-        p50_us: at(0.5),
-        p99_us: at(0.99),
+    Measured::of(latencies, cpu, wall)
+}
+
+/// So many tasks, each of which does the same again and again.
+pub async fn run_tasks<Once: Future<Output = ()> + Send + 'static>(
+    once: impl Fn() -> Once + Clone + Send + 'static,
+    cpu_us: impl Fn() -> f64,
+    tasks: usize,
+    most: Duration,
+) -> Measured {
+    once().await;
+    let (began, cpu) = (Instant::now(), cpu_us());
+    let mut set = tokio::task::JoinSet::new();
+    for _ in 0..tasks {
+        let once = once.clone();
+        set.spawn(async move {
+            let mut latencies = Vec::with_capacity(1 << 16);
+            while began.elapsed() < most {
+                let asked = Instant::now();
+                once().await;
+                latencies.push(asked.elapsed().as_secs_f64() * 1e6);
+            }
+            latencies
+        });
     }
+    let latencies = set.join_all().await.concat();
+    Measured::of(latencies, cpu_us() - cpu, began.elapsed())
 }
 
 /// User and system time of a process and its children, in microseconds.
@@ -100,8 +142,14 @@ pub fn family_cpu_us(pid: u32) -> f64 {
     process_cpu_us(pid) + children
 }
 
+/// CPU that this process has used, in microseconds.
+pub fn own_cpu_us() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
+}
+
 /// User and system time of a process, in microseconds, in ticks of 10 ms.
-fn process_cpu_us(pid: u32) -> f64 {
+pub fn process_cpu_us(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();

@@ -5,10 +5,14 @@
 //! missed by more than the noise that was measured. `--only NAME --connections N --seconds S` narrows it, for a profiler.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)] // a tool for developers
 
+mod audit;
 mod bare;
 mod echo;
+mod guest;
 mod hsm;
+mod kmip;
 mod load;
+mod permit;
 mod report;
 mod scale;
 
@@ -142,6 +146,9 @@ fn main() {
         measure(&broker, scenario, &plan, &mut report);
     }
     baseline(&plan, &mut report);
+    guest::measure(&plan, &mut report);
+    audit::measure(&plan, &mut report);
+    kmip::measure(&plan, &mut report);
     hsm::measure(&plan, &mut report);
     scale::measure(&plan, &mut report);
     if plan.only.is_some() {

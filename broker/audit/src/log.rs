@@ -51,7 +51,7 @@ pub struct Proving {
     pub keep: Keep,
     /// What was so kept, by earlier runs: the log must bear it out.
     pub known: Vec<Note>,
-    /// How many requests are being served, each of which may bring an entry soon.
+    /// How many requests are being served, each of which may bring an entry soon: those that hang are none of them.
     pub under_way: UnderWay,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A sync costs the same for one entry as for a hundred. While requests come one at a time, each is synced at once. When
 //! many are being served together, the first of a batch waits a moment for company: at most [`GATHERING_MAX`], for at most
-//! one entry of every [`SHARE`] requests under way, and only as long as such waiting is seen to bring company.
+//! one entry of every [`SHARE`] requests under way, for no more than waiting brought before, and only as long as entries keep
+//! coming: requests under way may hang, in a guest that computes without end for one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,14 +13,16 @@ use broker_core::port::AuditUnavailable;
 
 use crate::writer::Pending;
 
-/// How many requests are being served.
+/// How many requests are being served and do not hang.
 pub type UnderWay = Arc<dyn Fn() -> usize + Send + Sync>;
 
 /// The longest that an entry waits for company: little beside what requests wait for each other once so many of them are
 /// under way.
 const GATHERING_MAX: Duration = Duration::from_millis(4);
+/// Company that did not come for so long is not coming.
+const LULL: Duration = Duration::from_millis(1);
 /// A batch is not waited for beyond one entry for so many requests under way: all of them would be the slowest one's wait.
-const SHARE: usize = 4;
+const SHARE: usize = 2;
 
 /// What the log and its writing thread share.
 pub struct Shared {
@@ -56,7 +59,7 @@ impl Gathering {
     /// A batch of so many was taken, of those wanted. One entry alone is no sign of company to come: whoever is served alone
     /// beside requests that hang is not held up.
     fn learn(&mut self, taken: usize, wanted: usize) {
-        self.worth = if taken >= wanted && taken > 1 { taken.saturating_mul(2) } else { taken };
+        self.worth = if taken >= wanted && taken > 1 { taken + taken.div_ceil(4) } else { taken };
     }
 }
 
@@ -91,8 +94,12 @@ impl Shared {
     pub fn take(&self, patience: Option<Duration>) -> Option<Vec<Pending>> {
         let mut queue = self.waited(self.queue(), 1, patience.map(|patience| Instant::now() + patience));
         let wanted = queue.gathering.wanted((self.under_way)());
-        if !queue.waiting.is_empty() {
-            queue = self.waited(queue, wanted, Some(Instant::now() + GATHERING_MAX));
+        let until = Instant::now() + GATHERING_MAX;
+        let mut came = 0;
+        // Nothing at all waits when the patience was at an end.
+        while came < queue.waiting.len() && queue.waiting.len() < wanted {
+            came = queue.waiting.len();
+            queue = self.waited(queue, wanted, Some(until.min(Instant::now() + LULL)));
         }
         let batch = std::mem::take(&mut queue.waiting);
         queue.gathering.learn(batch.len(), wanted);
@@ -161,9 +168,9 @@ mod tests {
     #[test]
     fn a_batch_grows_with_those_under_way_and_shrinks_to_what_comes() {
         let mut gathering = Gathering::default();
-        assert_eq!(after(&mut gathering, 64, 64, 10), 16);
-        assert_eq!(after(&mut gathering, 8, 8, 2), 2);
-        assert!(after(&mut gathering, 64, 5, 10) <= 10);
+        assert_eq!(after(&mut gathering, 64, 64, 10), 32);
+        assert_eq!(after(&mut gathering, 8, 8, 2), 4);
+        assert!(after(&mut gathering, 64, 5, 10) <= 7);
         assert_eq!(after(&mut gathering, 64, 1, 2), 1);
     }
 

@@ -1,13 +1,14 @@
 //! One call: its turn, its deadline, its fresh instance.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use broker_core::counter::Held;
 use broker_core::refusal::{Failure, Refusal};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline};
@@ -156,7 +157,8 @@ impl Call<'_> {
         store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
         store.set_epoch_deadline(1);
         let deadline = self.times.deadline;
-        let mut ticked = false;
+        // When the turn began, once there was one before it.
+        let mut turn: Option<Arc<Mutex<Instant>>> = None;
         store.epoch_deadline_callback(move |mut context| {
             // Others first: a guest that computes gets one tick at a time, none past its deadline, and after many only its
             // plugin's share.
@@ -165,16 +167,20 @@ impl Call<'_> {
                 return Ok(UpdateDeadline::Interrupt);
             }
             // The first tick says little: the call may have begun just before it, or have been in the host meanwhile.
-            if !std::mem::replace(&mut ticked, true) {
-                return Ok(UpdateDeadline::Yield(1));
-            }
-            Ok(match context.data_mut().tick(now) {
-                None => UpdateDeadline::Yield(1),
-                Some(wait) => {
-                    let waited = sleep_until(deadline.min(now + wait));
-                    UpdateDeadline::YieldCustom(1, Box::pin(waited))
+            let began = turn.as_ref().map(|began| *began.lock().unwrap_or_else(PoisonError::into_inner));
+            let wait = began.and_then(|began| context.data_mut().tick(now, now.saturating_duration_since(began)));
+            let next = Arc::clone(turn.get_or_insert_with(|| Arc::new(Mutex::new(now))));
+            let until = wait.map(|wait| deadline.min(now + wait));
+            // Whoever waits until it is too late has no other turn, but for the check that ends it.
+            let ticks = u64::from(until != Some(deadline));
+            let others = async move {
+                match until {
+                    None => yield_now().await,
+                    Some(until) => sleep_until(until).await,
                 }
-            })
+                *next.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            };
+            Ok(UpdateDeadline::YieldCustom(ticks, Box::pin(others)))
         });
         store
     }

@@ -16,9 +16,9 @@ const MEMORIES_MAX: u32 = 1;
 const HOST_STACK_BYTES: usize = 1 << 20;
 /// Kept mapped between calls, wiped with `memset`: cheaper than giving every page back and faulting it in again, each fault
 /// with a word to every other core. More than an honest guest writes to: what is beyond is given back in each call.
-const RESIDENT_BYTES: usize = 256 << 10;
+const RESIDENT_BYTES: usize = 192 << 10;
 /// Freed slots are given back in batches of this many.
-const DECOMMIT_BATCH: usize = 16;
+const DECOMMIT_BATCH: usize = 64;
 
 /// An engine whose pool holds just the instances that these limits allow.
 ///

@@ -191,8 +191,8 @@ impl Room {
 }
 
 impl Room {
-    /// The guest has run for a tick (a millisecond): how long it has to wait before it goes on.
-    pub fn tick(&mut self, now: Instant) -> Option<Duration> {
+    /// The guest had a turn that lasted until the clock ticked: how long it has to wait before it goes on.
+    pub fn tick(&mut self, now: Instant, turn: Duration) -> Option<Duration> {
         // Whoever is seen twice is long at work, in the host perhaps: others are to have their turn more often.
         ticker::computing();
         // Cryptography is the host's time, not the guest's: RSA alone can take several ticks.
@@ -201,7 +201,7 @@ impl Room {
         if asked_for {
             return None;
         }
-        let wait = self.shared.budget.tick(now);
+        let wait = self.shared.budget.spend(now, turn);
         if wait.is_some() {
             self.shared.counters.slowed.add();
         }

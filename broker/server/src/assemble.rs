@@ -22,6 +22,7 @@ use crate::reload::Reloader;
 use crate::root;
 use crate::sighting::Sightings;
 use crate::task::{CLOCK_MARK, ClockGuard};
+use crate::under_way::UnderWay;
 use crate::webhook::{self, Announced, Hook};
 
 /// A broker with all that was built for it.
@@ -71,7 +72,7 @@ pub async fn assemble(config: &mut Config, noting: Noting) -> Result<Assembly> {
     };
     let under_way = {
         let metrics = Arc::clone(&metrics);
-        Arc::new(move || usize::try_from(metrics.requests_in_flight.get()).unwrap_or(0))
+        Arc::new(move || UnderWay::young(&metrics))
     };
     let (settings, copies) = (config.audit.clone(), &config.checkpoint_copies_dir);
     let audit = crate::audit::open(settings, copies, &store, Arc::clone(&clock), under_way).await?;

@@ -20,6 +20,7 @@ use crate::deed::{Deed, Panicked};
 use crate::front::{Answered, Caller, HttpFront, Trouble};
 use crate::listen::{self, Known};
 use crate::metric::{Metrics, seconds, stage};
+use crate::under_way::UnderWay;
 
 /// Most header lines of a request, and most bytes of its head; they are counted between two reads, so a head of up to twice as
 /// many can get through.
@@ -194,25 +195,6 @@ async fn in_time(most: Option<Duration>, deed: Deed) -> Result<Answered, Trouble
         Some(most) => tokio::time::timeout(most, deed).await.map_err(|_late| Trouble::Late)?,
     };
     ended.map_err(|Panicked| Trouble::Bug)
-}
-
-/// Counts a deed for as long as it is under way, also when nobody waits for it any more.
-pub struct UnderWay(Arc<Metrics>);
-
-impl UnderWay {
-    pub fn begin(metrics: &Arc<Metrics>) -> Self {
-        metrics.requests_in_flight.inc();
-        Self(Arc::clone(metrics))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.requests_in_flight.dec();
-        if std::thread::panicking() {
-            self.0.panics.inc();
-        }
-    }
 }
 
 /// Throws away what comes, to its end or to a limit.

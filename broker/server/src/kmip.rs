@@ -22,9 +22,10 @@ pub use self::password::PasswordFile;
 pub use self::roll::{Present, Roll};
 
 use crate::assemble::request_id;
-use crate::http::{LiveProof, UnderWay};
+use crate::http::LiveProof;
 use crate::listen::{self, Known, Signals};
 use crate::metric::{Metrics, seconds, stage};
+use crate::under_way::UnderWay;
 
 /// Bytes that a message has at least: the header of its outermost structure.
 const HEADER_BYTES: usize = 8;

@@ -25,6 +25,7 @@ mod root;
 mod serve;
 mod sighting;
 mod task;
+mod under_way;
 mod usage;
 mod webhook;
 

@@ -11,6 +11,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::under_way::Spells;
+
 /// From a cached wrap (tens of microseconds) to a 4096-bit generation (seconds).
 const SECONDS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -20,6 +22,8 @@ pub struct Metrics {
     pub requests: IntCounterVec,
     pub request_seconds: HistogramVec,
     pub requests_in_flight: IntGauge,
+    /// When those began; not shown.
+    pub spells: Spells,
     pub authorise_seconds: HistogramVec,
     pub backend_calls: IntCounterVec,
     pub backend_seconds: HistogramVec,
@@ -79,6 +83,7 @@ impl Metrics {
                 &["front", "operation"],
             )?,
             requests_in_flight: make.gauge("requests_in_flight", "requests under way")?,
+            spells: Spells::default(),
             authorise_seconds: make.histograms(
                 "authorise_seconds",
                 "from a request's beginning to its decision: permit, key, checks; without the backend",

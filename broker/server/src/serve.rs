@@ -63,7 +63,7 @@ pub fn run(path: &Path) -> Result<()> {
     let mut config = Config::read(path)?;
     log_to_stderr(&config.log)?;
     memory::tell_of_swap();
-    // Guests that loop yield each millisecond; sockets must be looked at between a few such turns.
+    // Guests that compute for long yield at each tick; sockets must be looked at between a few such turns.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().event_interval(7).build()?.block_on(serve(&mut config))
 }
