@@ -49,6 +49,7 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
             ("broker-core", "the port it implements"),
             ("broker-crypto", "guests compute through it, on handles"),
             ("quick_cache", "opened key material, bounded"),
+            ("rustix", "the rank of the thread that interrupts guests"),
             ("thiserror", "errors"),
             ("tokio", "the limit of calls under way"),
             ("tracing", "the log"),
@@ -212,7 +213,9 @@ const DOORS: &[(&str, &[(&str, &str)])] = &[
         "keybroker-tests",
         &[
             ("base64", "binary values on the wire"),
+            ("broker-audit", "the log that the benchmark measures alone"),
             ("broker-backend-pkcs11", "the worker's path that the benchmark measures alone"),
+            ("broker-backend-wasm", "the sandbox that the benchmark measures alone"),
             ("broker-core", "the lists of operations and permissions, so that none goes untested"),
             ("broker-crypto", "the bare operation that the benchmark compares with, and chance"),
             ("broker-front-kmip", "the codec, so that cases become bytes, and the list of operations"),

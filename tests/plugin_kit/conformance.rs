@@ -72,7 +72,7 @@ fn a_backend_of_others_keys_passes_with_delegates_made_for_the_run() {
 
 #[test]
 fn limits_that_are_too_small_are_told() {
-    let file = guest("software");
+    let file = guest("example-js");
     let told = refusal(&plugin(file.parent().unwrap(), &["test", file.to_str().unwrap(), "--memory-mib-max", "1"]));
     assert!(told.contains("needs more than its limits") || told.contains("exceeds"), "{told}");
 }

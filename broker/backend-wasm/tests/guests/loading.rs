@@ -78,8 +78,8 @@ async fn what_is_no_backend_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_that_needs_more_than_its_limits_is_refused_at_once() {
-    // The guests' stack alone is 1 MiB.
-    let small = Limits { memory_bytes_max: 512 << 10, ..Limits::default() };
+    // No memory is smaller than 64 KiB.
+    let small = Limits { memory_bytes_max: 32 << 10, ..Limits::default() };
     let (error, told) = load_error(PluginSpec { limits: small, ..spec("p", guest("software")) }).await;
     assert!(matches!(error, LoadError::Contract { .. } | LoadError::Invalid { .. }), "{told}");
 }
