@@ -12,7 +12,7 @@ build_fuzz_targets() {
 fuzz() {
     one_at_a_time require_tools
     build_fuzz_targets
-    cargo build --locked -p keybroker-tests --bin keybroker-fuzz
+    cargo build --workspace --locked --bin keybroker-fuzz
     KEYBROKER_REPORT_DATE=$(date -u +%F)
     KEYBROKER_REPORT_COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
     git diff --quiet HEAD -- 2>/dev/null || KEYBROKER_REPORT_COMMIT+=" with changes"
