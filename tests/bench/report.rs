@@ -145,7 +145,9 @@ impl Report {
             let goal = verdict
                 .map_or_else(String::new, |(words, met)| format!("{words}: {}", if met { "met" } else { "MISSED" }));
             let Row { name, connections, bare_us, cpu_us, noise_us, per_second, p50_us, p99_us, .. } = row;
-            writeln!(text, "| {name} | {connections} | {bare_us:.1} | {cpu_us:.1} | {:.2} | {:.1} | {noise_us:.1} | {per_second:.0} | {p50_us:.0} | {p99_us:.0} | {goal} |", cpu_us / bare_us, cpu_us - bare_us).unwrap();
+            // Some have nothing bare to be held against.
+            let times = if *bare_us > 0.0 { format!("{:.2}", cpu_us / bare_us) } else { "-".to_owned() };
+            writeln!(text, "| {name} | {connections} | {bare_us:.1} | {cpu_us:.1} | {times} | {:.1} | {noise_us:.1} | {per_second:.0} | {p50_us:.0} | {p99_us:.0} | {goal} |", cpu_us - bare_us).unwrap();
         }
         for (note, _) in &self.notes {
             writeln!(text, "\n{note}").unwrap();
