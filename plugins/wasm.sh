@@ -40,8 +40,8 @@ build_wasm() (
     shift 2
     # Panic messages carry the path of the crate they are in; this one would be the home folder of who built it.
     CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry"
-    # The stack lies below all else. With the usual 1 MiB a guest's few pages would be spread over two, and the broker would
-    # have to give them back after each call; a stack that is exhausted traps, however large.
+    # The stack lies below all else. With the usual 1 MiB a guest's data would lie beyond what the broker keeps mapped between
+    # calls, and be given back after each; a stack that is exhausted traps, however large.
     CARGO_ENCODED_RUSTFLAGS+=$'\x1f'"-Clink-arg=-zstack-size=$GUEST_STACK_BYTES"
     export CARGO_ENCODED_RUSTFLAGS
     if [ "$way" = debian ]; then

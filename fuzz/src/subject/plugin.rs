@@ -78,13 +78,13 @@ fn said(bytes: &[u8]) {
 /// What `wasi:http` needs, of a patch of 0.2, is granted with `http`: clients that ordinary tools make import it.
 fn is_wasi_http(import: &str) -> bool {
     let parts: Vec<&str> = import.split([':', '/', '@', '.']).collect();
-    let [namespace, package, interface, major, minor, patch] = parts[..] else { return false };
+    let [_, package, interface, _, _, patch] = parts[..] else { return false };
     let known = matches!(
         (package, interface),
         ("clocks", "monotonic-clock") | ("http", "outgoing-handler" | "types") | ("io", "error" | "poll" | "streams")
     );
     let is_number = !patch.is_empty() && patch.chars().all(|digit| digit.is_ascii_digit());
-    known && [namespace, major, minor] == ["wasi", "0", "2"] && is_number
+    known && is_number && import == format!("wasi:{package}/{interface}@0.2.{patch}")
 }
 
 /// A listed range lets its own first address in, and none of the operator's own network that is not listed.
