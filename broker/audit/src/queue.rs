@@ -18,9 +18,12 @@ pub type UnderWay = Arc<dyn Fn() -> usize + Send + Sync>;
 
 /// The longest that an entry waits for company: little beside what requests wait for each other once so many of them are
 /// under way.
-const GATHERING_MAX: Duration = Duration::from_millis(4);
+const GATHERING: Duration = Duration::from_millis(4);
+/// The same for each request under way, where many are: those of costly keys come slowly and wait longer for each other.
+const GATHERING_EACH: Duration = Duration::from_micros(125);
+const GATHERING_MAX: Duration = Duration::from_millis(8);
 /// Company that did not come for so long is not coming.
-const LULL: Duration = Duration::from_millis(1);
+const LULL: Duration = Duration::from_millis(2);
 /// A batch is not waited for beyond one entry for so many requests under way: all of them would be the slowest one's wait.
 const SHARE: usize = 2;
 
@@ -63,6 +66,12 @@ impl Gathering {
     }
 }
 
+/// How long is waited at most when so many requests are under way.
+fn longest(under_way: usize) -> Duration {
+    let all = u32::try_from(under_way).map_or(GATHERING_MAX, |under_way| GATHERING_EACH.saturating_mul(under_way));
+    all.clamp(GATHERING, GATHERING_MAX)
+}
+
 impl Shared {
     pub fn new(under_way: UnderWay) -> Self {
         Self {
@@ -93,8 +102,9 @@ impl Shared {
     /// after `patience`, where there is one.
     pub fn take(&self, patience: Option<Duration>) -> Option<Vec<Pending>> {
         let mut queue = self.waited(self.queue(), 1, patience.map(|patience| Instant::now() + patience));
-        let wanted = queue.gathering.wanted((self.under_way)());
-        let until = Instant::now() + GATHERING_MAX;
+        let under_way = (self.under_way)();
+        let wanted = queue.gathering.wanted(under_way);
+        let until = Instant::now() + longest(under_way);
         let mut came = 0;
         // Nothing at all waits when the patience was at an end.
         while came < queue.waiting.len() && queue.waiting.len() < wanted {
@@ -172,6 +182,12 @@ mod tests {
         assert_eq!(after(&mut gathering, 8, 8, 2), 4);
         assert!(after(&mut gathering, 64, 5, 10) <= 7);
         assert_eq!(after(&mut gathering, 64, 1, 2), 1);
+    }
+
+    #[test]
+    fn the_longest_wait_follows_those_under_way_within_bounds() {
+        let ms: Vec<_> = [0, 1, 32, 48, 64, 5_000, usize::MAX].map(|many| longest(many).as_millis()).into();
+        assert_eq!(ms, [4, 4, 4, 6, 8, 8, 8]);
     }
 
     #[test]

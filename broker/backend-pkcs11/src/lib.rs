@@ -11,6 +11,7 @@ mod oaep;
 mod quirk;
 mod refuse;
 mod root;
+mod socket;
 mod spec;
 mod token;
 mod verb;

@@ -1,19 +1,15 @@
 //! The broker's end of the socket to one worker: calls out, answers in, each with its deadline.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
-use zeroize::Zeroizing;
 
-use crate::wire::{Fault, LENGTH_BYTES, Reply, Request, UNASKED, WhyRefused, frame_bytes};
+use crate::socket::{Replies, Socket};
+use crate::wire::{Fault, Reply, Request, UNASKED, WhyRefused};
 
 /// A call that got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +35,7 @@ pub enum End {
 
 /// A worker that serves. Shared by all its calls.
 pub struct Link {
-    writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    socket: Socket,
     waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Reply>>>>,
     next_call: AtomicU64,
     /// One for each session: a call that was sent is being worked on, so its deadline says something about the module.
@@ -56,11 +52,10 @@ pub struct Link {
 }
 
 impl Link {
-    /// Takes over a socket whose worker has said that it is ready. The second half is to be run until it ends.
-    pub fn new(socket: UnixStream, sessions: u8, queue_calls_max: usize) -> (Arc<Self>, OwnedReadHalf) {
-        let (reader, writer) = socket.into_split();
-        let link = Self {
-            writer: tokio::sync::Mutex::new(writer),
+    /// Takes over a socket whose worker has said that it is ready. It is to be listened to until it ends.
+    pub fn new(socket: Socket, sessions: u8, queue_calls_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            socket,
             waiting: Mutex::new(Some(HashMap::new())),
             next_call: AtomicU64::new(UNASKED + 1),
             sessions: Semaphore::new(usize::from(sessions)),
@@ -70,8 +65,7 @@ impl Link {
             login: watch::Sender::new(false),
             retiring: AtomicBool::new(false),
             served: AtomicBool::new(false),
-        };
-        (Arc::new(link), reader)
+        })
     }
 
     /// One call: waits for a session until `queue_until`, then for the answer, `most` long. Must not be dropped before it
@@ -89,7 +83,7 @@ impl Link {
             None => return Err(NoAnswer::Lost),
         };
         let answer = async {
-            if let Err(error) = self.writer.lock().await.write_all(frame.expose()).await {
+            if let Err(error) = self.socket.send(frame.expose()).await {
                 self.finish(End::Hangup(error.to_string()));
             }
             receiver.await.map_err(|_| NoAnswer::Lost)
@@ -125,9 +119,9 @@ impl Link {
     }
 
     /// Reads answers until the worker is gone or says what is none.
-    pub async fn listen(&self, mut reader: OwnedReadHalf) {
+    pub async fn listen(&self, mut replies: Replies) {
         loop {
-            match read(&mut reader).await {
+            match replies.next(&self.socket).await {
                 Ok((UNASKED, Reply::LoggedIn)) => drop(self.login.send_replace(false)),
                 Ok((UNASKED, Reply::LoggingIn)) => drop(self.login.send_replace(true)),
                 Ok((UNASKED, Reply::Refused { why, cause })) => return self.finish(End::Refused(why, cause)),
@@ -181,27 +175,4 @@ impl Link {
         let mut login = self.login.subscribe();
         let _ = login.wait_for(|under_way| !under_way).await;
     }
-}
-
-/// A socket pair: ours, and the worker's standard input.
-///
-/// # Errors
-/// The system has no more descriptors.
-pub fn pair() -> std::io::Result<(UnixStream, OwnedFd)> {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    Ok((UnixStream::from_std(ours)?, theirs.into()))
-}
-
-/// The next reply.
-///
-/// # Errors
-/// The socket closed, or said what is no reply.
-pub async fn read(reader: &mut (impl tokio::io::AsyncRead + Unpin)) -> Result<(u64, Reply), String> {
-    let mut length = [0; LENGTH_BYTES];
-    reader.read_exact(&mut length).await.map_err(|error| format!("the worker ended: {error}"))?;
-    let length = frame_bytes(length).map_err(|error| format!("the worker's answer: {error}"))?;
-    let mut payload = Zeroizing::new(vec![0; length]);
-    reader.read_exact(&mut payload).await.map_err(|error| format!("the worker ended: {error}"))?;
-    Reply::decode(&payload).map_err(|error| format!("the worker's answer: {error}"))
 }

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use broker_core::name::BackendName;
 use broker_crypto::digest::sha256;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::counters::{Counters, TokenHealth, TokenState};
-use crate::link::{self, End, Link};
+use crate::link::{End, Link};
+use crate::socket::{Replies, Socket};
 use crate::spec::{Limits, PinSource, PkcsSpec, TokenName, TokenSpec, WorkerCommand};
 use crate::wire::{Begin, Reply, Request, TokenFacts, WhyRefused};
 
@@ -154,9 +153,10 @@ impl Token {
     async fn start(&self) -> Result<(Arc<Link>, Child, JoinSet<()>), Unstarted> {
         let trouble = |error: std::io::Error| Unstarted::Trouble(format!("starting the worker: {error}"));
         self.counters.starts.add();
-        let (mut socket, theirs) = link::pair().map_err(trouble)?;
+        let ((socket, theirs), mut replies) = (Socket::pair().map_err(trouble)?, Replies::new());
         let mut child = self.command(theirs.into()).spawn().map_err(trouble)?;
-        let begun = timeout(Duration::from_millis(self.limits.login_ms_max), self.begin_with(&mut socket)).await;
+        let begun =
+            timeout(Duration::from_millis(self.limits.login_ms_max), self.begin_with(&socket, &mut replies)).await;
         let facts = match begun {
             Ok(Ok(facts)) => facts,
             Ok(Err(unstarted)) => {
@@ -170,12 +170,12 @@ impl Token {
                 return Err(Unstarted::Trouble(format!("no login within {} ms", self.limits.login_ms_max)));
             }
         };
-        let (link, reader) = Link::new(socket, self.spec.sessions, self.limits.queue_calls_max);
+        let link = Link::new(socket, self.spec.sessions, self.limits.queue_calls_max);
         // Ended with whoever keeps the token: it holds the socket, whose closing ends the worker.
         let mut listener = JoinSet::new();
         listener.spawn({
             let link = Arc::clone(&link);
-            async move { link.listen(reader).await }
+            async move { link.listen(replies).await }
         });
         tracing::info!(backend = %self.backend, token = self.name(), model = facts.model, worker = child.id(), "logged in to the HSM");
         self.change(|life| {
@@ -187,12 +187,12 @@ impl Token {
         Ok((link, child, listener))
     }
 
-    async fn begin_with(&self, socket: &mut UnixStream) -> Result<TokenFacts, Unstarted> {
+    async fn begin_with(&self, socket: &Socket, replies: &mut Replies) -> Result<TokenFacts, Unstarted> {
         let begin = Request::Begin(Box::new(self.begin.clone())).encode(1);
         let begin = begin.map_err(|error| Unstarted::Refused(format!("what the worker is told: {error}")))?;
-        let sent = socket.write_all(begin.expose()).await;
+        let sent = socket.send(begin.expose()).await;
         sent.map_err(|error| Unstarted::Trouble(format!("the worker ended: {error}")))?;
-        match link::read(socket).await.map_err(Unstarted::Trouble)? {
+        match replies.next(socket).await.map_err(Unstarted::Trouble)? {
             (_, Reply::Ready(facts)) => Ok(facts),
             (_, Reply::Refused { why, cause }) => Err(match why {
                 WhyRefused::Module | WhyRefused::Pin => Unstarted::Refused(cause),

@@ -1,4 +1,5 @@
-//! What the broker and a worker say to each other, as bytes: frames of `length (4) | call (8) | tag (1) | fields`.
+//! What the broker and a worker say to each other, as bytes: frames of `length (4) | call (8) | tag (1) | fields`, each a
+//! message of its own.
 //!
 //! Numbers are big-endian. Neither side trusts the other: a module gone wild may have written the worker's bytes. Every
 //! list has a bound and nothing may follow the last field.
@@ -15,6 +16,8 @@ pub use request::{Begin, ObjectName, Request};
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Size of the length in front of a frame.
 pub const LENGTH_BYTES: usize = 4;
+/// Longest message: a frame with its length.
+pub const MESSAGE_BYTES_MAX: usize = LENGTH_BYTES + FRAME_BYTES_MAX;
 /// The call number of what a worker says unasked.
 pub const UNASKED: u64 = 0;
 
@@ -25,6 +28,15 @@ pub const UNASKED: u64 = 0;
 pub fn frame_bytes(length: [u8; LENGTH_BYTES]) -> Result<usize, WireError> {
     let length = u32::from_be_bytes(length) as usize;
     if length <= FRAME_BYTES_MAX { Ok(length) } else { Err(WireError::TooLong) }
+}
+
+/// The frame without its length that a message is.
+///
+/// # Errors
+/// The message is longer or shorter than it says, or says more than [`FRAME_BYTES_MAX`].
+pub fn frame_of(message: &[u8]) -> Result<&[u8], WireError> {
+    let (length, frame) = message.split_first_chunk().ok_or(WireError::Invalid)?;
+    if frame_bytes(*length)? == frame.len() { Ok(frame) } else { Err(WireError::Invalid) }
 }
 
 #[cfg(test)]
@@ -98,9 +110,7 @@ mod tests {
     }
 
     fn payload(frame: &Secret) -> &[u8] {
-        let (length, payload) = frame.expose().split_first_chunk::<LENGTH_BYTES>().unwrap();
-        assert_eq!(frame_bytes(*length), Ok(payload.len()));
-        payload
+        frame_of(frame.expose()).unwrap()
     }
 
     #[test]

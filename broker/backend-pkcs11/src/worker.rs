@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::spec::Sandbox;
 use crate::wire::{Reply, Request, UNASKED, WhyRefused};
-use io::{Inlet, Outlet};
+use io::{Inlet, Outlet, Tray};
 use login::Token;
 use session::Desk;
 
@@ -53,7 +53,7 @@ fn serve() -> Result<(), Ended> {
     let socket = UnixStream::from(socket);
     let outlet = Arc::new(Outlet::new(socket.try_clone().map_err(|_| Ended)?));
     let inlet = Arc::new(Inlet::new(socket));
-    let Some((call, Request::Begin(begin))) = inlet.next() else { return Err(Ended) };
+    let Some((call, Request::Begin(begin))) = inlet.next(&mut Tray::new()) else { return Err(Ended) };
     if begin.sandbox == Sandbox::Seccomp
         && let Err(error) = confine::deny_calls()
     {

@@ -1,11 +1,12 @@
 //! Opened records, as many as fit into a number of bytes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker_core::algorithm::PublicKey;
 use broker_core::key::{KeyRecord, Material, VersionRecord};
 use broker_core::object::{Kept, ObjectRecord};
-use quick_cache::sync::{Cache, DefaultLifecycle, PlaceholderGuard};
+use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult, PlaceholderGuard};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::row::RecordId;
@@ -76,6 +77,14 @@ impl RecordCache {
         match self.0.get_value_or_guard_async(id).await {
             Ok(entry) => Found::Cached(entry.opened),
             Err(guard) => Found::Vacant(Vacancy(guard)),
+        }
+    }
+
+    /// The right to load a record that is not cached and that nobody is loading.
+    pub fn vacancy(&self, id: &RecordId) -> Option<Vacancy<'_>> {
+        match self.0.get_value_or_guard(id, Some(Duration::ZERO)) {
+            GuardResult::Guard(guard) => Some(Vacancy(guard)),
+            GuardResult::Value(_) | GuardResult::Timeout => None,
         }
     }
 

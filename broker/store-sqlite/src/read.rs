@@ -1,7 +1,8 @@
 //! Reading the disk: a few threads, each with a connection that cannot write.
 
+use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use broker_core::elevation::Elevation;
@@ -12,7 +13,7 @@ use broker_core::object::ObjectRecord;
 use broker_core::refusal::{Failure, Refusal};
 use broker_core::vault::{Pin, Vault};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::keyring::Keyring;
 use crate::record::{Record, Setting};
@@ -23,31 +24,53 @@ use crate::state::State;
 
 /// Threads and connections that read.
 pub const READERS: usize = 4;
-/// Reads that wait for a thread; one more waits outside.
-const QUEUE_READS_MAX: usize = 1024;
+/// Reads that wait for a thread or have one; one more waits outside.
+const READS_MAX: usize = 1024;
 
 type Task = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The threads that read. They end when this is dropped.
 pub struct Readers {
-    queue: Option<mpsc::Sender<Task>>,
+    queue: Arc<Queue>,
+    places: Arc<Semaphore>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// What waits for a thread. One read wakes one thread, once.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    tasks: VecDeque<Task>,
+    closed: bool,
+    /// How many threads take from here.
+    readers: usize,
 }
 
 impl Readers {
     /// # Errors
     /// SQLite cannot open the file once more, or there is no thread to be had.
     pub fn start(path: &Path) -> Result<Self, OpenError> {
-        let (queue, tasks) = mpsc::channel::<Task>(QUEUE_READS_MAX);
-        let tasks = Arc::new(Mutex::new(tasks));
-        let mut threads = Vec::with_capacity(READERS);
+        let mut readers = Self {
+            queue: Arc::default(),
+            places: Arc::new(Semaphore::new(READS_MAX)),
+            threads: Vec::with_capacity(READERS),
+        };
         for _ in 0..READERS {
-            let (connection, tasks) = (schema::connect_reader(path)?, Arc::clone(&tasks));
+            let (connection, reader) = (schema::connect_reader(path)?, Reader::of(&readers.queue));
             let thread = std::thread::Builder::new().name("store-reader".to_owned());
-            let thread = thread.spawn(move || serve(&connection, &tasks));
-            threads.push(thread.map_err(|error| OpenError::Io { path: path.to_owned(), error })?);
+            let thread = thread.spawn(move || {
+                while let Some(task) = reader.0.next() {
+                    task(&connection);
+                }
+            });
+            readers.threads.push(thread.map_err(|error| OpenError::Io { path: path.to_owned(), error })?);
         }
-        Ok(Self { queue: Some(queue), threads })
+        Ok(readers)
     }
 
     /// Runs one read on some thread.
@@ -60,19 +83,21 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let gone = || Failure::caused(Refusal::StoreUnavailable, "the store's readers have ended");
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone())?;
         let (answer, answered) = oneshot::channel();
         let task: Task = Box::new(move |connection| {
             // Whoever asked may have gone.
             let _gone = answer.send(read(connection));
+            drop(place);
         });
-        self.queue.as_ref().ok_or_else(gone)?.send(task).await.map_err(|_| gone())?;
+        self.queue.put(task);
         Ok(answered.await.map_err(|_| gone())??)
     }
 }
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        self.queue = None;
+        self.queue.close();
         for thread in self.threads.drain(..) {
             // A reader that panicked said so when it did.
             let _panicked = thread.join();
@@ -80,13 +105,55 @@ impl Drop for Readers {
     }
 }
 
-fn serve(connection: &Connection, tasks: &Mutex<mpsc::Receiver<Task>>) {
-    loop {
-        let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        match task {
-            Some(task) => task(connection),
-            None => return,
+/// A thread's part in the queue, given up however the thread ends: a read that nobody will ever take is not waited for.
+struct Reader(Arc<Queue>);
+
+impl Reader {
+    fn of(queue: &Arc<Queue>) -> Self {
+        queue.waiting().readers += 1;
+        Self(Arc::clone(queue))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting();
+        waiting.readers -= 1;
+        if waiting.readers == 0 {
+            waiting.tasks.clear();
         }
+    }
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, task: Task) {
+        let mut waiting = self.waiting();
+        if waiting.readers > 0 {
+            waiting.tasks.push_back(task);
+            drop(waiting);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits for one; none once the queue is closed and empty.
+    fn next(&self) -> Option<Task> {
+        let mut waiting = self.waiting();
+        loop {
+            match waiting.tasks.pop_front() {
+                Some(task) => return Some(task),
+                None if waiting.closed => return None,
+                None => waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn close(&self) {
+        self.waiting().closed = true;
+        self.filled.notify_all();
     }
 }
 
@@ -100,8 +167,7 @@ pub fn record<T: Record>(
     kind: Kind,
     id: RecordId,
 ) -> Result<Option<T>, StoreError> {
-    let sql = select("FROM mark LEFT JOIN body ON body.seq = mark.seq WHERE mark.kind = ?1 AND mark.id = ?2");
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(&one_record())?;
     let found = statement.query_row(params![kind as u8, id.0], |row| Ok(open_row(row, keyring))).optional()?;
     found.transpose().map(|found| found.map(|(_, record)| record))
 }
@@ -200,6 +266,10 @@ pub fn open_all(connection: &Connection, keyring: &Keyring) -> Result<u64, Store
     Ok(count)
 }
 
+fn one_record() -> String {
+    select("FROM mark LEFT JOIN body ON body.seq = mark.seq WHERE mark.kind = ?1 AND mark.id = ?2")
+}
+
 pub fn select(rest: &str) -> String {
     format!("SELECT {}, body.sealed {rest}", Mark::COLUMNS)
 }
@@ -211,4 +281,55 @@ pub fn open_row<T: Record>(row: &Row<'_>, keyring: &Keyring) -> Result<(Mark, T)
     let sealed = sealed.ok_or_else(|| altered("a record's body is gone"))?;
     let body = keyring.open_record(&mark, sealed)?;
     Ok((mark, T::decode(body.expose())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    fn readers() -> (tempfile::TempDir, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        std::fs::File::create(&path).unwrap();
+        schema::make(&mut schema::connect_writer(&path).unwrap()).unwrap();
+        let readers = Readers::start(&path).unwrap();
+        (folder, readers)
+    }
+
+    #[tokio::test]
+    async fn once_every_reader_has_died_reads_are_refused_and_not_waited_for() {
+        let (_folder, readers) = readers();
+        for _ in 0..READERS {
+            assert_eq!(readers.read(|_| Ok(1)).await.unwrap(), 1);
+            readers.read::<(), _>(|_| panic!("a fault of the test's own")).await.unwrap_err();
+        }
+        readers.read(|_| Ok(())).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn reads_beyond_what_may_wait_are_served_in_their_turn() {
+        let (_folder, readers) = readers();
+        let readers = Arc::new(readers);
+        let mut reads = tokio::task::JoinSet::new();
+        for number in 0..2 * READS_MAX {
+            let readers = Arc::clone(&readers);
+            reads.spawn(async move { readers.read(move |_| Ok(number)).await.unwrap() });
+        }
+        assert_eq!(reads.join_all().await.into_iter().sum::<usize>(), READS_MAX * (2 * READS_MAX - 1));
+    }
+
+    #[tokio::test]
+    async fn reading_records_of_different_kinds_prepares_no_statement_anew() {
+        let (_folder, readers) = readers();
+        let prepared_anew = readers.read(|connection| {
+            let mut statement = connection.prepare_cached(&one_record())?;
+            for kind in [Kind::Key, Kind::Material, Kind::Key, Kind::Object] {
+                assert!(statement.query(params![kind as u8, [1_u8; 16]])?.next()?.is_none());
+            }
+            Ok(statement.get_status(StatementStatus::RePrepare))
+        });
+        assert_eq!(prepared_anew.await.unwrap(), 0);
+    }
 }

@@ -214,6 +214,34 @@ impl SqliteStore {
         Ok(opened)
     }
 
+    /// A key, and with it its latest version's material: whoever asks for a key that nobody used for long mostly uses it, and a
+    /// second way to a reader would cost more than the read.
+    async fn load_key(&self, id: RecordId) -> Result<Option<Opened>, Failure> {
+        let vacancy = match self.cache.find(&id).await {
+            Found::Cached(opened) => return Ok(Some(opened)),
+            Found::Vacant(vacancy) => vacancy,
+        };
+        let (keyring, cache) = (Arc::clone(&self.keyring), Arc::clone(&self.cache));
+        let read = move |connection: &rusqlite::Connection| {
+            let record = read::record::<KeyRecord>(connection, &keyring, Kind::Key, id)?;
+            // Not one transaction for both: the place in the cache has to be held before the moment that is read.
+            if let Some(key) = &record
+                && let material = keyring.material_id(&key.vault, &key.name, key.latest().version)
+                && let Some(vacancy) = cache.vacancy(&material)
+                // Whoever asks for it is told what is wrong with it.
+                && let Ok(Some(found)) = read::record::<Material>(connection, &keyring, Kind::Material, material)
+            {
+                vacancy.fill(Opened::Material(Arc::new(found)));
+            }
+            Ok(record)
+        };
+        let opened = self.readers()?.read(read).await?.map(|record| Opened::Key(Arc::new(record)));
+        if let Some(opened) = &opened {
+            vacancy.fill(opened.clone());
+        }
+        Ok(opened)
+    }
+
     async fn commit_all(&self, changes: Vec<Change>) -> Result<(), CommitError> {
         let writes = Write::of_changes(&changes, &self.keyring).map_err(|error| CommitError::Failed(error.into()))?;
         if writes.is_empty() {
@@ -260,11 +288,7 @@ impl Store for SqliteStore {
         };
         match self.cache.get(&id) {
             Some(opened) => Box::pin(ready(key_of(opened).map(Some))),
-            None => {
-                Box::pin(
-                    async move { self.load::<KeyRecord>(Kind::Key, id, Opened::Key).await?.map(key_of).transpose() },
-                )
-            }
+            None => Box::pin(async move { self.load_key(id).await?.map(key_of).transpose() }),
         }
     }
 

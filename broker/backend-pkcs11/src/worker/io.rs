@@ -1,37 +1,61 @@
-//! The two ends of the socket, each shared by all threads.
+//! The two ends of the socket, each shared by all threads. A message is a whole frame, taken or sent by one system call: no
+//! thread waits for another's.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::wire::{LENGTH_BYTES, Reply, Request, frame_bytes};
+use crate::wire::{MESSAGE_BYTES_MAX, Reply, Request, frame_of};
 
 /// Where requests come in. Whoever is free takes the next one, so none waits behind a slow call while a session is idle.
 pub struct Inlet {
-    socket: Mutex<UnixStream>,
+    socket: UnixStream,
     closed: AtomicBool,
+}
+
+/// Where one thread receives its requests.
+pub struct Tray(Zeroizing<Vec<u8>>);
+
+impl Tray {
+    pub fn new() -> Self {
+        Self(Zeroizing::new(vec![0; MESSAGE_BYTES_MAX]))
+    }
 }
 
 impl Inlet {
     pub fn new(socket: UnixStream) -> Self {
-        Self { socket: Mutex::new(socket), closed: AtomicBool::new(false) }
+        Self { socket, closed: AtomicBool::new(false) }
     }
 
     /// The next request; none when the broker is gone, or writes what is no request.
-    pub fn next(&self) -> Option<(u64, Request)> {
-        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn next(&self, tray: &mut Tray) -> Option<(u64, Request)> {
         if self.is_closed() {
             return None;
         }
-        let request = read(&mut socket);
+        let request = self.receive(tray);
         if request.is_none() {
             self.closed.store(true, Ordering::Release);
+            // The others wait for requests; the answers under way still go out.
+            let _gone = self.socket.shutdown(Shutdown::Read);
         }
         request
+    }
+
+    fn receive(&self, Tray(buffer): &mut Tray) -> Option<(u64, Request)> {
+        let received = loop {
+            match (&self.socket).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => break received.ok()?,
+            }
+        };
+        // Nothing is no frame either.
+        let message = &mut buffer[..received];
+        let request = frame_of(message).and_then(Request::decode);
+        message.zeroize();
+        request.ok()
     }
 
     pub fn is_closed(&self) -> bool {
@@ -39,31 +63,23 @@ impl Inlet {
     }
 }
 
-fn read(socket: &mut UnixStream) -> Option<(u64, Request)> {
-    let mut length = [0; LENGTH_BYTES];
-    socket.read_exact(&mut length).ok()?;
-    let mut payload = Zeroizing::new(vec![0; frame_bytes(length).ok()?]);
-    socket.read_exact(&mut payload).ok()?;
-    Request::decode(&payload).ok()
-}
-
-/// Where answers go out, whole frames at a time.
-pub struct Outlet(Mutex<UnixStream>);
+/// Where answers go out.
+pub struct Outlet(UnixStream);
 
 impl Outlet {
     pub fn new(socket: UnixStream) -> Self {
-        Self(Mutex::new(socket))
+        Self(socket)
     }
 
     /// # Errors
     /// The broker is gone.
-    pub fn say(&self, call: u64, reply: &Reply) -> std::io::Result<()> {
-        let frame = reply.encode(call).map_err(std::io::Error::other)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(frame.expose())
+    pub fn say(&self, call: u64, reply: &Reply) -> io::Result<()> {
+        let frame = reply.encode(call).map_err(io::Error::other)?;
+        (&self.0).write_all(frame.expose())
     }
 
     /// Lets no further request in: the threads end when they have answered what they work on.
     pub fn retire(&self) {
-        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Read);
+        let _ = self.0.shutdown(Shutdown::Read);
     }
 }

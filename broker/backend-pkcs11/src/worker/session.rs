@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cryptoki::session::Session;
 
 use super::fault::{Class, Trouble};
-use super::io::{Inlet, Outlet};
+use super::io::{Inlet, Outlet, Tray};
 use super::login::Token;
 use super::verb;
 use crate::wire::{Fault, Reply, Request};
@@ -27,7 +27,8 @@ impl Desk {
 
     /// Answers requests until the broker is gone.
     pub fn work(&mut self, inlet: &Inlet, outlet: &Outlet) {
-        while let Some((call, request)) = inlet.next() {
+        let mut tray = Tray::new();
+        while let Some((call, request)) = inlet.next(&mut tray) {
             let reply = self.answer(&request);
             drop(request);
             let gone = matches!(reply, Reply::Failed { fault: Fault::TokenLost, .. });

@@ -190,3 +190,38 @@ async fn purpose_keys_are_the_same_at_every_opening_and_differ_by_purpose_and_st
     assert_ne!(secret(&other, "audit"), first);
     assert_ne!(other.id(), store.id());
 }
+
+#[tokio::test]
+async fn a_key_read_from_the_disk_brings_its_latest_material_along() {
+    let place = Place::new();
+    let store = place.create();
+    let first = key("vault-a", "key-a");
+    let second = next_of(&first);
+    let materials =
+        second.versions.iter().map(|version| put_material(&first, version.version.0[0], &material(b"opaque")));
+    store.commit(materials.chain([put(&first)]).collect()).await.unwrap();
+    store.commit(vec![put(&second)]).await.unwrap();
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.stats().cached_records, 0);
+    let found = store.key(&first.vault, &first.name).await.unwrap().unwrap();
+    assert_eq!(store.stats().cached_records, 2, "not the older version's");
+    let latest = found.latest().version;
+    assert_eq!(*store.material(&first.vault, &first.name, latest).await.unwrap(), material(b"opaque"));
+    assert_eq!(store.stats().cached_records, 2);
+}
+
+#[tokio::test]
+async fn a_damaged_material_is_told_to_whoever_asks_for_it_and_not_to_whoever_asks_for_the_key() {
+    let place = Place::new();
+    let store = place.create();
+    let key = key("vault-a", "key-a");
+    let latest = key.latest().version;
+    store.commit(vec![put_material(&key, latest.0[0], &material(b"opaque")), put(&key)]).await.unwrap();
+    drop(store);
+    let store = place.open();
+    let damage = "UPDATE body SET sealed = zeroblob(64) WHERE seq = (SELECT seq FROM mark WHERE kind = 2)";
+    assert_eq!(place.raw().execute(damage, ()).unwrap(), 1);
+    assert!(store.key(&key.vault, &key.name).await.unwrap().is_some());
+    assert!(store.material(&key.vault, &key.name, latest).await.is_err());
+}
