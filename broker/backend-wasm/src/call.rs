@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use broker_core::counter::Held;
@@ -99,6 +100,36 @@ impl Guest {
     }
 }
 
+/// Where a turn began.
+struct Began {
+    at: Instant,
+    thread: ThreadId,
+    /// What the thread had computed by then.
+    thread_cpu: Duration,
+}
+
+impl Began {
+    fn now() -> Self {
+        Self { at: Instant::now(), thread: thread::current().id(), thread_cpu: thread_cpu() }
+    }
+
+    /// How long the guest computed in the turn that ends now. On the same thread, what waited for a core meanwhile did not; a
+    /// call that waited for the host may have gone on elsewhere.
+    fn computed(&self, now: Instant) -> Duration {
+        let lasted = now.saturating_duration_since(self.at);
+        if thread::current().id() == self.thread {
+            lasted.min(thread_cpu().saturating_sub(self.thread_cpu))
+        } else {
+            lasted
+        }
+    }
+}
+
+fn thread_cpu() -> Duration {
+    // A clock that counts from the thread's beginning is never negative.
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
 /// A place in the queue.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -157,8 +188,8 @@ impl Call<'_> {
         store.set_hostcall_fuel(shared.limits.output_bytes_max.saturating_mul(CROSSING_OUTPUTS_MAX));
         store.set_epoch_deadline(1);
         let deadline = self.times.deadline;
-        // When the turn began, once there was one before it.
-        let mut turn: Option<Arc<Mutex<Instant>>> = None;
+        // Where the turn began, once there was one before it.
+        let mut turn: Option<Arc<Mutex<Began>>> = None;
         store.epoch_deadline_callback(move |mut context| {
             // Others first: a guest that computes gets one tick at a time, none past its deadline, and after many only its
             // plugin's share.
@@ -167,9 +198,10 @@ impl Call<'_> {
                 return Ok(UpdateDeadline::Interrupt);
             }
             // The first tick says little: the call may have begun just before it, or have been in the host meanwhile.
-            let began = turn.as_ref().map(|began| *began.lock().unwrap_or_else(PoisonError::into_inner));
-            let wait = began.and_then(|began| context.data_mut().tick(now, now.saturating_duration_since(began)));
-            let next = Arc::clone(turn.get_or_insert_with(|| Arc::new(Mutex::new(now))));
+            let computed =
+                turn.as_ref().map(|began| began.lock().unwrap_or_else(PoisonError::into_inner).computed(now));
+            let wait = computed.and_then(|computed| context.data_mut().tick(now, computed));
+            let next = Arc::clone(turn.get_or_insert_with(|| Arc::new(Mutex::new(Began::now()))));
             let until = wait.map(|wait| deadline.min(now + wait));
             // Whoever waits until it is too late has no other turn, but for the check that ends it.
             let ticks = u64::from(until != Some(deadline));
@@ -178,7 +210,7 @@ impl Call<'_> {
                     None => yield_now().await,
                     Some(until) => sleep_until(until).await,
                 }
-                *next.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *next.lock().unwrap_or_else(PoisonError::into_inner) = Began::now();
             };
             Ok(UpdateDeadline::YieldCustom(ticks, Box::pin(others)))
         });

@@ -40,6 +40,8 @@ use crate::outside::Outside;
 use crate::state::State;
 use crate::ticker;
 
+/// No honest call computes for so long from one tick to the next.
+const COMPUTING_MIN: Duration = Duration::from_micros(100);
 /// No honest call asks for cryptography more often.
 const HONEST_ACTS_MAX: u32 = 8;
 /// Most keys that one call may make: a key is one, a key made of two halves two.
@@ -193,19 +195,20 @@ impl Room {
 }
 
 impl Room {
-    /// The guest had a turn that lasted until the clock ticked: how long it has to wait before it goes on.
-    pub fn tick(&mut self, now: Instant, turn: Duration) -> Option<Duration> {
+    /// The guest had a turn until the clock ticked, in which it computed for so long: how long it has to wait before it goes on.
+    pub fn tick(&mut self, now: Instant, computed: Duration) -> Option<Duration> {
         // Cryptography is the host's time, not the guest's: RSA alone can take several ticks, which no shorter ones would cut.
         let asked_for = self.acts != self.acts_at_tick;
         self.acts_at_tick = self.acts;
-        // Whoever asks for it again and again is long at work all the same: others are to have their turn more often.
-        if !asked_for || self.acts > HONEST_ACTS_MAX {
+        // Whoever asks for it again and again is long at work all the same: others are to have their turn more often. A call that
+        // only waited for a core is not.
+        if computed >= COMPUTING_MIN && (!asked_for || self.acts > HONEST_ACTS_MAX) {
             ticker::computing();
         }
         if asked_for {
             return None;
         }
-        let wait = self.shared.budget.spend(now, turn);
+        let wait = self.shared.budget.spend(now, computed);
         if wait.is_some() {
             self.shared.counters.slowed.add();
         }
