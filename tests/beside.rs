@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use keybroker_tests::{Asks as _, Broker, Client, SUFFIX, Setup, eventually, guest, unb64};
-use toml::{Table, Value};
+use keybroker_tests::{Asks as _, Broker, cpu_s, eventually, faulty, unb64};
 
 /// A call of the faulty backend may last this long.
 const CALL_MS_MAX: i64 = 1_000;
@@ -40,22 +39,6 @@ const LOOPS: [&str; 7] = ["fault-loop"; 7];
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// A broker with `vault1` on `software` and `vault2` on `faulty`.
-fn broker() -> Broker {
-    let short: Table = [("call-ms-max".to_owned(), Value::from(CALL_MS_MAX))].into_iter().collect();
-    let broker = Setup::new().backend("faulty", guest("faulty"), short).start();
-    broker.ask(&["vault", "create", "vault2", "--backend", "faulty"]);
-    broker
-}
-
-fn of_faulty(broker: &Broker) -> Client {
-    broker.admin().of_host(&format!("vault2.{SUFFIX}"))
-}
-
-fn events(broker: &Broker, event: &str) -> f64 {
-    broker.metrics().sum("keybroker_plugin_events_total", &[("backend", "faulty"), ("event", event)])
-}
-
 /// Clients of `faulty` that ask without end, each under its own name.
 struct Attack {
     enough: Arc<AtomicBool>,
@@ -67,7 +50,7 @@ impl Attack {
     fn begin(broker: &Broker, names: &[&'static str]) -> Self {
         let enough = Arc::new(AtomicBool::new(false));
         let attacker = |name: &&'static str| {
-            let (connection, enough, name) = (of_faulty(broker).connect().unwrap(), Arc::clone(&enough), *name);
+            let (connection, enough, name) = (faulty::client(broker).connect().unwrap(), Arc::clone(&enough), *name);
             let key = connection.create(name, "oct", 256);
             move || {
                 let mut strikes = 0;
@@ -123,9 +106,11 @@ fn median(values: &[f64]) -> f64 {
 /// How many times longer the 99th percentile is beside the ones than beside the others.
 fn times_slower(broker: &Broker, beside: &[&'static str], than_beside: &[&'static str]) -> f64 {
     let of = |names: &[&'static str]| {
-        let (attack, slowed) = (Attack::begin(broker, names), events(broker, "slowed"));
+        let (attack, slowed) = (Attack::begin(broker, names), faulty::events(broker, "slowed"));
         if names.contains(&"fault-loop") {
-            eventually("what was saved up is spent", || (events(broker, "slowed") > slowed + 20.0).then_some(()));
+            eventually("what was saved up is spent", || {
+                (faulty::events(broker, "slowed") > slowed + 20.0).then_some(())
+            });
         }
         let taken = p99(broker);
         let strikes = attack.end();
@@ -156,17 +141,17 @@ fn times_slower(broker: &Broker, beside: &[&'static str], than_beside: &[&'stati
 #[test]
 fn guests_of_every_fault_slow_another_backend_little_more_than_honest_ones() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let broker = broker();
+    let broker = faulty::broker(CALL_MS_MAX);
     let times = times_slower(&broker, &ATTACKERS, &HONEST);
     assert!(times <= SLOWER_MAX, "{times} times");
-    assert!(events(&broker, "slowed") > 0.0, "guests that computed without end were never held up");
-    assert!(events(&broker, "deadline-kill") > 0.0, "none was stopped");
+    assert!(faulty::events(&broker, "slowed") > 0.0, "guests that computed without end were never held up");
+    assert!(faulty::events(&broker, "deadline-kill") > 0.0, "none was stopped");
 }
 
 #[test]
 fn guests_that_compute_without_end_slow_another_backend_little_more_than_honest_ones() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let broker = broker();
+    let broker = faulty::broker(CALL_MS_MAX);
     let times = times_slower(&broker, &LOOPS, &HONEST);
     assert!(times <= SLOWER_MAX, "{times} times");
 }
@@ -186,17 +171,17 @@ fn until_killed(broker: &Broker, kills: f64) {
             return None;
         }
         looked.set(Instant::now());
-        (events(broker, "deadline-kill") >= kills).then_some(())
+        (faulty::events(broker, "deadline-kill") >= kills).then_some(())
     });
 }
 
 #[test]
 fn memory_comes_back_after_an_attack() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let broker = broker();
+    let broker = faulty::broker(CALL_MS_MAX);
     let mut resident = Vec::new();
     for _ in 0..2 {
-        let kills = events(&broker, "deadline-kill");
+        let kills = faulty::events(&broker, "deadline-kill");
         let attack = Attack::begin(&broker, &ATTACKERS);
         // Both attackers that run without end were stopped twice.
         until_killed(&broker, kills + 4.0);
@@ -211,21 +196,13 @@ fn memory_comes_back_after_an_attack() {
     });
 }
 
-/// CPU that a process has used, in seconds, in ticks of 10 ms.
-fn cpu_s(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / rustix::param::clock_ticks_per_second() as f64
-}
-
 #[test]
 fn guests_that_compute_without_end_get_their_plugins_share_of_a_core_and_no_more() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let broker = broker();
+    let broker = faulty::broker(CALL_MS_MAX);
     let attack = Attack::begin(&broker, &LOOPS);
-    eventually("what was saved up is spent", || (events(&broker, "slowed") > 50.0).then_some(()));
-    let (began, before, kills) = (Instant::now(), cpu_s(broker.pid()), events(&broker, "deadline-kill"));
+    eventually("what was saved up is spent", || (faulty::events(&broker, "slowed") > 50.0).then_some(()));
+    let (began, before, kills) = (Instant::now(), cpu_s(broker.pid()), faulty::events(&broker, "deadline-kill"));
     until_killed(&broker, kills + 2.0 * LOOPS.len() as f64);
     let share = (cpu_s(broker.pid()) - before) / began.elapsed().as_secs_f64();
     attack.end();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use keybroker_tests::{Answer, Asks as _, Broker, Client, SUFFIX, Setup, b64, guest, unb64};
+use keybroker_tests::{Answer, Asks as _, Broker, Client, Setup, b64, faulty, guest, unb64};
 use serde_json::json;
 use toml::{Table, Value};
 
@@ -19,22 +19,6 @@ fn table(rows: &[(&str, Value)]) -> Table {
     rows.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
 }
 
-/// A broker with `vault1` on `software` and `vault2` on `faulty`.
-fn broker() -> Broker {
-    let short = table(&[("call-ms-max", CALL_MS_MAX.into())]);
-    let broker = Setup::new().backend("faulty", guest("faulty"), short).start();
-    broker.ask(&["vault", "create", "vault2", "--backend", "faulty"]);
-    broker
-}
-
-fn of_faulty(broker: &Broker) -> Client {
-    broker.admin().of_host(&format!("vault2.{SUFFIX}"))
-}
-
-fn events(broker: &Broker, event: &str) -> f64 {
-    broker.metrics().sum("keybroker_plugin_events_total", &[("backend", "faulty"), ("event", event)])
-}
-
 /// What wrapping under a key of this name gets.
 fn struck(client: &Client, name: &str) -> Answer {
     let key = client.create(name, "oct", 256);
@@ -46,8 +30,8 @@ fn struck(client: &Client, name: &str) -> Answer {
 
 #[test]
 fn every_excess_is_stopped_counted_and_told() {
-    let broker = broker();
-    let client = of_faulty(&broker);
+    let broker = faulty::broker(CALL_MS_MAX);
+    let client = faulty::client(&broker);
     let (deadline, broken) = ((504, "GatewayTimeout"), (502, "BadGateway"));
     let rows = [
         ("fault-loop", deadline, "deadline-kill"),
@@ -62,11 +46,11 @@ fn every_excess_is_stopped_counted_and_told() {
         ("fault-handle", broken, "trap"),
     ];
     for (name, refusal, event) in rows {
-        let before = events(&broker, event);
+        let before = faulty::events(&broker, event);
         let answer = struck(&client, name);
         assert_eq!((answer.status, answer.code().as_str()), refusal, "{name}");
         assert!(answer.message().starts_with("backend faulty "), "{name}: {}", answer.message());
-        assert!(events(&broker, event) > before, "{name} is not counted as {event}");
+        assert!(faulty::events(&broker, event) > before, "{name} is not counted as {event}");
     }
     let log = broker.log();
     for told in ["held more than 64 handles", "asked for cryptography more than 128 times"] {
@@ -74,7 +58,7 @@ fn every_excess_is_stopped_counted_and_told() {
     }
     let answer = struck(&client, "fault-logflood");
     assert_eq!(answer.status, 200, "a guest that talks too much is cut short, no more: {answer:?}");
-    assert!(events(&broker, "log-line-dropped") > 9_000.0);
+    assert!(faulty::events(&broker, "log-line-dropped") > 9_000.0);
     assert!(broker.log().lines().count() < 1_000);
     assert!(broker.log().chars().all(|c| c == '\n' || !c.is_control()), "a guest's text reached the log as it was");
     assert_eq!(broker.metrics().sum("keybroker_panics_total", &[]).to_bits(), 0.0_f64.to_bits());
@@ -82,8 +66,8 @@ fn every_excess_is_stopped_counted_and_told() {
 
 #[test]
 fn a_key_is_not_born_of_an_excess() {
-    let broker = broker();
-    let client = of_faulty(&broker);
+    let broker = faulty::broker(CALL_MS_MAX);
+    let client = faulty::client(&broker);
     // loop-generate is left to the backend's own tests: a generation may take half a minute.
     for name in ["trap-generate", "huge-generate"] {
         let answer = client.post(&format!("/keys/{name}/create"), &json!({ "kty": "oct" }));
@@ -94,8 +78,8 @@ fn a_key_is_not_born_of_an_excess() {
 
 #[test]
 fn a_guest_that_reaches_for_what_is_not_its_own_gains_nothing() {
-    let broker = broker();
-    let client = of_faulty(&broker);
+    let broker = faulty::broker(CALL_MS_MAX);
+    let client = faulty::client(&broker);
     let rows = [
         ("fault-forge", 502),
         ("fault-handle", 502),
@@ -181,7 +165,7 @@ fn a_plugin_that_was_granted_reveal_serves() {
     let granted = table(&[("grants", vec!["crypto", "reveal"].into())]);
     let broker = Setup::new().backend("revealing", guest("faulty-reveal"), granted).start();
     broker.ask(&["vault", "create", "vault2", "--backend", "revealing"]);
-    let client = of_faulty(&broker);
+    let client = faulty::client(&broker);
     let key = client.create("k", "oct", 256);
     let wrapped = unb64(&client.wrap(&key, "A256KW", &SECRET).with_status(200).json()["value"]);
     let opened = client.unwrap(&key, "A256KW", &wrapped).with_status(200).json();

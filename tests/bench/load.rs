@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use keybroker_tests::{AUTHORIZATION, Asks as _, Broker, Client, Request, Setup};
+use keybroker_tests::{AUTHORIZATION, Asks as _, Broker, Client, Request, Setup, cpu_s};
 use serde_json::Value;
 
 /// Many connections that ask the same thing again and again.
@@ -150,10 +150,7 @@ pub fn own_cpu_us() -> f64 {
 
 /// User and system time of a process, in microseconds, in ticks of 10 ms.
 pub fn process_cpu_us(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64
+    cpu_s(pid) * 1e6
 }
 
 /// Full TLS handshakes (each with one request) a second, on one thread, and the broker's CPU for one.

@@ -85,7 +85,9 @@ impl Drop for Ticking {
 #[allow(clippy::disallowed_methods)] // sleeping is this thread's whole work; parking would let every call cut a tick short
 fn tick() {
     // Allowed to root, and to whom the limit `nice` allows it. Without it, others wait longer for guests that compute for long.
-    let _ = rustix::process::setpriority_process(None, RANK);
+    if let Err(error) = rustix::process::setpriority_process(None, RANK) {
+        tracing::warn!(%error, "the clock that interrupts plugins got no rank of its own: while all cores are busy, a plugin that computes without end slows others more; allow it with LimitNICE={RANK} in the unit, or CAP_SYS_NICE");
+    }
     let mut idle_ticks = 0;
     loop {
         if RUNNING.load(Ordering::SeqCst) > 0 {
