@@ -22,8 +22,8 @@ const GATHERING: Duration = Duration::from_millis(4);
 /// The same for each request under way, where many are: those of costly keys come slowly and wait longer for each other.
 const GATHERING_EACH: Duration = Duration::from_micros(125);
 const GATHERING_MAX: Duration = Duration::from_millis(8);
-/// Company that did not come for so long is not coming.
-const LULL: Duration = Duration::from_millis(2);
+/// Company that did not come for this part of the longest wait is not coming.
+const LULL_PART: u32 = 4;
 /// A batch is not waited for beyond one entry for so many requests under way: all of them would be the slowest one's wait.
 const SHARE: usize = 2;
 
@@ -104,12 +104,13 @@ impl Shared {
         let mut queue = self.waited(self.queue(), 1, patience.map(|patience| Instant::now() + patience));
         let under_way = (self.under_way)();
         let wanted = queue.gathering.wanted(under_way);
-        let until = Instant::now() + longest(under_way);
+        let longest = longest(under_way);
+        let until = Instant::now() + longest;
         let mut came = 0;
         // Nothing at all waits when the patience was at an end.
         while came < queue.waiting.len() && queue.waiting.len() < wanted {
             came = queue.waiting.len();
-            queue = self.waited(queue, wanted, Some(until.min(Instant::now() + LULL)));
+            queue = self.waited(queue, wanted, Some(until.min(Instant::now() + longest / LULL_PART)));
         }
         let batch = std::mem::take(&mut queue.waiting);
         queue.gathering.learn(batch.len(), wanted);

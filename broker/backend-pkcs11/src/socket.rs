@@ -18,7 +18,7 @@ use crate::wire::{MESSAGE_BYTES_MAX, Reply, frame_of};
 /// What the system counts for a message beside its bytes, at most.
 const MESSAGE_OVERHEAD_BYTES: usize = 4096;
 
-/// Sends; shared by all calls. The worker ends when the last of these and [`Replies`] is dropped.
+/// Shared by all calls. The worker ends when it is dropped.
 pub struct Socket(AsyncFd<UnixStream>);
 
 impl Socket {

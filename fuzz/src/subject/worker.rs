@@ -1,6 +1,6 @@
 //! What the broker and an HSM's worker say to each other: a frame that is taken is the one way to say what it says.
 
-use broker_backend_pkcs11::wire::{FRAME_BYTES_MAX, LENGTH_BYTES, Reply, Request, frame_bytes};
+use broker_backend_pkcs11::wire::{FRAME_BYTES_MAX, Reply, Request, frame_bytes, frame_of};
 use broker_core::secret::Secret;
 
 use super::question;
@@ -31,16 +31,19 @@ pub fn check(bytes: &[u8]) {
             }
         }),
         Some((_, bytes)) => {
-            let Some(length) = bytes.first_chunk() else { return };
+            let Some((length, rest)) = bytes.split_first_chunk() else {
+                assert!(frame_of(bytes).is_err());
+                return;
+            };
             let announced = u32::from_be_bytes(*length) as usize;
             assert_eq!(frame_bytes(*length).ok(), Some(announced).filter(|length| *length <= FRAME_BYTES_MAX));
+            let whole = announced == rest.len() && announced <= FRAME_BYTES_MAX;
+            assert_eq!(frame_of(bytes).ok(), Some(rest).filter(|_| whole));
         }
         None => {}
     }
 }
 
 fn payload_of(frame: &Secret) -> &[u8] {
-    let (length, payload) = frame.expose().split_first_chunk::<LENGTH_BYTES>().expect("a frame begins with its length");
-    assert_eq!(frame_bytes(*length), Ok(payload.len()));
-    payload
+    frame_of(frame.expose()).expect("what was written is a whole frame")
 }
