@@ -9,7 +9,7 @@ use broker_core::name::{KeyName, KeyVersion, VaultName};
 use broker_core::port::{Change, Store as _};
 use broker_store_sqlite::{Options, Root, SqliteStore};
 use keybroker_tests::{Asks as _, Broker, Setup, b64, unb64};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::load::{self, Measured};
@@ -25,44 +25,66 @@ const BATCH: usize = 5_000;
 const ASKED: usize = 20_000;
 /// A run asks for so long that most of those asked for are asked once.
 const EACH: Duration = Duration::from_secs(8);
+/// The smallest store is asked before and after each run, for so long: what a machine does may take half as long again in a minute.
+const BESIDE: Duration = Duration::from_secs(4);
 
 pub fn measure(plan: &Plan, report: &mut Report) {
     if !plan.has(NAME) {
         return;
     }
-    let mut broker = Setup::new().start();
-    let path = broker.admin().create("seed", "oct", 256);
-    let wrapped = unb64(&broker.admin().wrap(&path, "A256KW", &[7; 32]).with_status(200).json()["value"]);
-    let body = json!({ "alg": "A256KW", "value": b64(&wrapped) });
-    let mut held = 0;
+    let (mut smallest, mut asked) = (Filled::new(), Filled::new());
+    smallest.grow(KEYS[0]);
     for keys in KEYS {
-        broker.stop();
-        fill(&broker, held, keys);
-        held = keys;
-        let starts = (0..RUNS).map(|run| {
-            if run > 0 {
-                broker.stop();
-            }
-            let began = Instant::now();
-            broker.serve();
-            broker.admin().get("/keys?maxresults=1").with_status(200);
-            began.elapsed().as_secs_f64() * 1e3
-        });
-        let start_ms = starts.collect();
-        let step = keys.div_ceil(ASKED);
-        let requests: Vec<_> = (0..keys)
-            .step_by(step)
-            .map(|number| load::request(&format!("/keys/{}/unwrapkey", name(number)), &body))
-            .collect();
-        let (client, cpu_us) = (broker.admin(), || load::family_cpu_us(broker.pid()));
-        let runs: Vec<Measured> = (0..2).map(|_| load::run(&client, &cpu_us, &requests, 1, EACH)).collect();
-        report.scale(Scale {
-            keys,
-            start_ms,
-            first: runs[0].clone(),
-            again: runs[1].clone(),
-            rss: resident_mib(&broker),
-        });
+        asked.grow(keys);
+        let start_ms = (0..RUNS).map(|_| asked.start_ms()).collect();
+        let before = smallest.run(BESIDE);
+        let first = asked.run(EACH);
+        let after = smallest.run(BESIDE);
+        let again = asked.run(EACH);
+        let smallest_p50_us = f64::midpoint(before.p50_us, after.p50_us);
+        report.scale(&Scale { keys, start_ms, first, again, smallest_p50_us, rss: resident_mib(&asked.broker) });
+    }
+}
+
+/// A broker whose store holds so many keys.
+struct Filled {
+    broker: Broker,
+    keys: usize,
+    /// What unwraps under any of them.
+    body: Value,
+}
+
+impl Filled {
+    fn new() -> Self {
+        let broker = Setup::new().start();
+        let path = broker.admin().create("seed", "oct", 256);
+        let wrapped = unb64(&broker.admin().wrap(&path, "A256KW", &[7; 32]).with_status(200).json()["value"]);
+        Self { broker, keys: 0, body: json!({ "alg": "A256KW", "value": b64(&wrapped) }) }
+    }
+
+    /// Up to so many keys, with the broker stopped meanwhile.
+    fn grow(&mut self, keys: usize) {
+        self.broker.stop();
+        fill(&self.broker, self.keys, keys);
+        self.keys = keys;
+        self.broker.serve();
+    }
+
+    /// From the start of the process to its first answer.
+    fn start_ms(&mut self) -> f64 {
+        self.broker.stop();
+        let began = Instant::now();
+        self.broker.serve();
+        self.broker.admin().get("/keys?maxresults=1").with_status(200);
+        began.elapsed().as_secs_f64() * 1e3
+    }
+
+    /// One connection that asks for keys from all over the store in turn.
+    fn run(&self, most: Duration) -> Measured {
+        let numbers = (0..self.keys).step_by(self.keys.div_ceil(ASKED));
+        let requests: Vec<_> =
+            numbers.map(|number| load::request(&format!("/keys/{}/unwrapkey", name(number)), &self.body)).collect();
+        load::run(&self.broker.admin(), &|| load::family_cpu_us(self.broker.pid()), &requests, 1, most)
     }
 }
 
