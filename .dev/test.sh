@@ -64,7 +64,10 @@ check_guests() {
 check_dependencies() {
     if cargo deny --version >/dev/null 2>&1; then
         step "check: dependencies (cargo-deny)"
-        cargo deny --log-level error check bans licenses sources
+        local manifest
+        for manifest in Cargo.toml fuzz/Cargo.toml plugins/Cargo.toml plugins/componentize/Cargo.toml; do
+            cargo deny --log-level error --manifest-path "$manifest" --config "$PWD/deny.toml" check bans licenses sources
+        done
         if timeout 60 cargo deny --log-level error fetch db >/dev/null 2>&1; then
             cargo deny --log-level error check advisories
         else
