@@ -66,6 +66,8 @@ impl Filled {
     fn grow(&mut self, keys: usize) {
         self.broker.stop();
         fill(&self.broker, self.keys, keys);
+        // What is measured next is not to wait for what was written here.
+        rustix::fs::sync();
         self.keys = keys;
         self.broker.serve();
     }
