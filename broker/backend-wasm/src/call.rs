@@ -256,3 +256,16 @@ impl<E> Instance<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waited_for_a_core_did_not_compute_unless_nobody_can_tell() {
+        let (began, later) = (Began::now(), Instant::now() + Duration::from_secs(100));
+        assert!(began.computed(later) < Duration::from_secs(50));
+        let elsewhere = thread::spawn(move || began.computed(later)).join();
+        assert!(elsewhere.is_ok_and(|computed| computed >= Duration::from_secs(100)));
+    }
+}

@@ -240,6 +240,19 @@ mod tests {
         assert_eq!(cached_length(&cache), None);
     }
 
+    #[tokio::test]
+    async fn who_does_not_wait_loads_only_what_is_neither_cached_nor_being_loaded() {
+        let cache = RecordCache::new(1 << 20);
+        let Found::Vacant(loading) = cache.find(&ID).await else { panic!("the cache is empty") };
+        assert!(cache.vacancy(&ID).is_none());
+        drop(loading);
+        let vacancy = cache.vacancy(&ID).unwrap();
+        cache.committed(ID, material(2));
+        vacancy.fill(material(1));
+        assert_eq!(cached_length(&cache), Some(2));
+        assert!(cache.vacancy(&ID).is_none());
+    }
+
     #[test]
     fn the_cache_stays_within_its_bytes() {
         let cache = RecordCache::new(1 << 20);

@@ -25,7 +25,7 @@ use crate::keyring::Keyring;
 use crate::object::{self, TermsCheck};
 use crate::read::{self, Readers};
 use crate::record::{Record, Setting};
-use crate::refuse::OpenError;
+use crate::refuse::{OpenError, StoreError};
 use crate::root::Root;
 use crate::row::{Kind, RecordId};
 use crate::state::{Counts, Published};
@@ -201,26 +201,13 @@ impl SqliteStore {
     where
         T: Record + Send + Sync + 'static,
     {
-        let vacancy = match self.cache.find(&id).await {
-            Found::Cached(opened) => return Ok(Some(opened)),
-            Found::Vacant(vacancy) => vacancy,
-        };
         let keyring = Arc::clone(&self.keyring);
-        let found = self.readers()?.read(move |connection| read::record::<T>(connection, &keyring, kind, id)).await?;
-        let opened = found.map(|record| wrap(Arc::new(record)));
-        if let Some(opened) = &opened {
-            vacancy.fill(opened.clone());
-        }
-        Ok(opened)
+        self.load_by(id, wrap, move |connection| read::record::<T>(connection, &keyring, kind, id)).await
     }
 
     /// A key, and with it its latest version's material: whoever asks for a key that nobody used for long mostly uses it, and a
     /// second way to a reader would cost more than the read.
     async fn load_key(&self, id: RecordId) -> Result<Option<Opened>, Failure> {
-        let vacancy = match self.cache.find(&id).await {
-            Found::Cached(opened) => return Ok(Some(opened)),
-            Found::Vacant(vacancy) => vacancy,
-        };
         let (keyring, cache) = (Arc::clone(&self.keyring), Arc::clone(&self.cache));
         let read = move |connection: &rusqlite::Connection| {
             let record = read::record::<KeyRecord>(connection, &keyring, Kind::Key, id)?;
@@ -235,7 +222,19 @@ impl SqliteStore {
             }
             Ok(record)
         };
-        let opened = self.readers()?.read(read).await?.map(|record| Opened::Key(Arc::new(record)));
+        self.load_by(id, Opened::Key, read).await
+    }
+
+    async fn load_by<T, F>(&self, id: RecordId, wrap: fn(Arc<T>) -> Opened, read: F) -> Result<Option<Opened>, Failure>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> Result<Option<T>, StoreError> + Send + 'static,
+    {
+        let vacancy = match self.cache.find(&id).await {
+            Found::Cached(opened) => return Ok(Some(opened)),
+            Found::Vacant(vacancy) => vacancy,
+        };
+        let opened = self.readers()?.read(read).await?.map(|record| wrap(Arc::new(record)));
         if let Some(opened) = &opened {
             vacancy.fill(opened.clone());
         }
