@@ -34,10 +34,14 @@ fn refused(key: &CryptoKey, algorithm: WrapAlgorithm, forge: impl Fn(u8) -> Vec<
     variants.into_iter().map(|variant| variant.into_iter().skip(1).collect()).collect()
 }
 
+/// The variants take turns.
+fn wrapped_of<'v>(variants: &'v [Vec<Forged>]) -> impl Fn(usize, usize) -> &'v [u8] {
+    |kind, round| &variants[round % variants.len()][kind].1
+}
+
 /// Unwraps each kind so often; gives those that the time tells apart.
 fn unwrap_times(key: &CryptoKey, algorithm: WrapAlgorithm, variants: &[Vec<Forged>], rounds: usize) -> Vec<String> {
-    let told = told_apart(variants[0].len(), rounds, |kind, round| {
-        let (_, wrapped) = &variants[round % variants.len()][kind];
+    let told = told_apart(variants[0].len(), rounds, wrapped_of(variants), |_, wrapped| {
         assert!(black_box(key.unwrap_secret(algorithm, wrapped, &WrapExtras::default())).is_err());
     });
     named(&told, &variants[0])
@@ -67,8 +71,7 @@ fn a_check_that_returns_early_would_be_seen_beside_the_private_operation() {
     let variants = refused(&key, algorithm, |variant| forge::oaep_256(&key.public_key(), variant));
     // What a decoder saves that looks at the first byte before it unmasks, were it so slow: a few percent of the operation.
     let unmasked = vec![0; 64 << 10];
-    let told = told_apart(2, 500, |kind, round| {
-        let (_, wrapped) = &variants[round % variants.len()][kind];
+    let told = told_apart(2, 500, wrapped_of(&variants), |kind, wrapped| {
         assert!(black_box(key.unwrap_secret(algorithm, wrapped, &WrapExtras::default())).is_err());
         if kind == 1 {
             black_box(sha256(black_box(&unmasked)));

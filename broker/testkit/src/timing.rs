@@ -20,11 +20,26 @@ pub struct Told {
 }
 
 /// Does `work` on inputs of `kinds` kinds, `rounds` times on each, in an order by chance, and gives the pairs of kinds whose
-/// times differ. `work` is given the kind and the round.
-pub fn told_apart(kinds: usize, rounds: usize, mut work: impl FnMut(usize, usize)) -> Vec<Told> {
+/// times differ. `input` is given the kind and the round, `work` the kind and the input.
+///
+/// All inputs are brought to one place before the clock starts: one that lies badly for the caches has a time of its own.
+pub fn told_apart<'i>(
+    kinds: usize,
+    rounds: usize,
+    input: impl Fn(usize, usize) -> &'i [u8],
+    mut work: impl FnMut(usize, &[u8]),
+) -> Vec<Told> {
+    let mut place = Vec::new();
+    let mut timed = |kind, round| {
+        place.clear();
+        place.extend_from_slice(input(kind, round));
+        let began = processor_ns();
+        work(kind, &place);
+        processor_ns() - began
+    };
     let mut told: Option<Vec<Told>> = None;
     for attempt in 0..ATTEMPTS {
-        let times = measured(kinds, rounds, attempt as u64, &mut work);
+        let times = measured(kinds, rounds, attempt as u64, &mut timed);
         let now = differences(&times);
         let still = match told {
             None => now,
@@ -44,7 +59,7 @@ fn shown_again(before: Told, now: &[Told]) -> Option<Told> {
 }
 
 /// Nanoseconds that each piece of work took the processor: one row a round, one column a kind.
-fn measured(kinds: usize, rounds: usize, seed: u64, work: &mut impl FnMut(usize, usize)) -> Vec<Vec<f64>> {
+fn measured(kinds: usize, rounds: usize, seed: u64, timed: &mut impl FnMut(usize, usize) -> f64) -> Vec<Vec<f64>> {
     let mut order: Vec<usize> = (0..kinds).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15 ^ (seed + 1);
     let mut round_of = |round| {
@@ -54,9 +69,7 @@ fn measured(kinds: usize, rounds: usize, seed: u64, work: &mut impl FnMut(usize,
         }
         let mut times = vec![0.0; kinds];
         for kind in &order {
-            let began = processor_ns();
-            work(*kind, round);
-            times[*kind] = processor_ns() - began;
+            times[*kind] = timed(*kind, round);
         }
         times
     };
@@ -117,13 +130,14 @@ mod tests {
         let (mut early, mut late) = (secret, secret);
         (early[0], late[255]) = (0, 0);
         let guesses = [early, late];
-        let leaks = told_apart(2, 5_000, |kind, _| {
-            black_box(leaky(&secret, &guesses[kind]));
+        let guess_of = |kind: usize, _| &guesses[kind][..];
+        let leaks = told_apart(2, 5_000, guess_of, |_, guess| {
+            black_box(leaky(&secret, guess));
         });
         assert_eq!(leaks.len(), 1, "{leaks:?}");
         let sum = |guess: &[u8]| secret.iter().zip(guess).fold(0, |sum, (left, right)| sum | (left ^ right));
-        let even = told_apart(2, 5_000, |kind, _| {
-            black_box(sum(black_box(&guesses[kind])));
+        let even = told_apart(2, 5_000, guess_of, |_, guess| {
+            black_box(sum(black_box(guess)));
         });
         assert!(even.is_empty(), "{even:?}");
     }
