@@ -166,7 +166,7 @@ fn metrics_in(expression: &str) -> Vec<&str> {
 fn promtool_passes_the_rules_and_their_tests() {
     let tests = deploy_folder().join("prometheus/keybroker.rules.test.yml");
     for (words, file) in [(["check", "rules"], rules_file()), (["test", "rules"], tests)] {
-        let done = run(promtool().args(words).arg(file), WAIT_MAX);
+        let done = run(promtool().args(words).arg(file), WAIT_MAX * 4);
         let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         assert!(done.status.success(), "promtool {words:?}:\n{said}");
     }
