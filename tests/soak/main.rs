@@ -20,7 +20,13 @@ use crate::tally::Tally;
 const ROUNDS_PER_BROKER: u64 = 24;
 
 fn main() -> ExitCode {
-    let plan = Plan::from_arguments();
+    let plan = match Plan::from_arguments() {
+        Ok(plan) => plan,
+        Err(what) => {
+            eprintln!("{what}");
+            return ExitCode::from(2);
+        }
+    };
     println!("soak: seed {}, {} s", plan.seed, plan.time.as_secs());
     let tally = Mutex::new(Tally::default());
     // Most of a round is waiting for processes: two go on side by side.

@@ -15,22 +15,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    const USAGE: &str = "usage: keybroker-soak FOLDER [--minutes N] [--seed N]";
+    /// What is wrong with the words of the command line, and how they go.
+    pub fn from_arguments() -> Result<Self, String> {
+        Self::from_words(std::env::args().skip(1)).map_err(|what| {
+            format!("soak: {what}; usage: ./dev soak [FOLDER] [--minutes N] [--seed N], of numbers from 0 on")
+        })
+    }
 
-    pub fn from_arguments() -> Self {
-        let mut arguments = std::env::args().skip(1);
-        let folder = arguments.next().expect(Self::USAGE).into();
+    fn from_words(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let folder = words.next().filter(|word| !word.starts_with('-')).ok_or("no folder for the report")?.into();
         let (mut minutes, mut seed) = (10, now_s().unsigned_abs());
-        while let Some(flag) = arguments.next() {
-            let value = arguments.next().expect(Self::USAGE).parse().expect(Self::USAGE);
-            match flag.as_str() {
-                "--minutes" => minutes = value,
-                "--seed" => seed = value,
-                _ => panic!("{}", Self::USAGE),
-            }
+        while let Some(flag) = words.next() {
+            let place = match flag.as_str() {
+                "--minutes" => &mut minutes,
+                "--seed" => &mut seed,
+                _ => return Err(format!("{flag:?} is not known")),
+            };
+            let value = words.next().ok_or_else(|| format!("{flag} has no number"))?;
+            *place = value.parse().map_err(|_| format!("{flag} {value:?} is no number"))?;
         }
-        let time = Duration::from_secs(minutes * 60);
-        Self { folder, time, seed, began: Instant::now(), stopped: AtomicBool::new(false) }
+        let time = Duration::from_secs(minutes.saturating_mul(60));
+        Ok(Self { folder, time, seed, began: Instant::now(), stopped: AtomicBool::new(false) })
     }
 
     pub fn is_over(&self) -> bool {

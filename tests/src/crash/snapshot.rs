@@ -6,7 +6,7 @@ use std::path::Path;
 use super::ledger::{Ledger, Violation};
 use super::stage::{FRESH, Round, Stage, Struck};
 use crate::disk::Fault;
-use crate::keyvault::Asks as _;
+use crate::keyvault::{Asks as _, request};
 use crate::process::{freeze, thaw};
 use crate::wait::eventually;
 
@@ -17,6 +17,8 @@ const FILLING_CLIENTS: usize = 8;
 const FILLING_REQUESTS: usize = 20;
 /// More than they write together, so that they do not cross the end.
 const FILLING_BYTES_MAX: u64 = 160 << 10;
+/// What a broker that has just started is asked: more than there are entries between two checkpoints.
+const FIRST_REQUESTS: usize = 10;
 /// Starts whose calls are counted.
 const STARTS_COUNTED: usize = 3;
 
@@ -92,6 +94,7 @@ impl Stage {
         // Whether it comes up or says why not: both are right.
         let _said = self.broker.try_serve();
         if self.broker.is_running() {
+            self.ask();
             self.end(Fault::DEADLY.contains(&round.fault));
         }
         let struck = self.struck();
@@ -136,7 +139,7 @@ impl Stage {
         if self.rotates {
             return self.calls();
         }
-        // The broker goes on once it serves: the least are those without which it does not.
+        // It does more by itself, now and then: the least are those that each start makes.
         Ok((1..STARTS_COUNTED).fold(first, |least, _| least.min(self.calls_of_a_start())))
     }
 
@@ -144,7 +147,17 @@ impl Stage {
         self.lay_snapshot_out();
         self.disk.heal();
         self.broker.serve();
+        self.ask();
         self.disk.trace().len() as u64
+    }
+
+    /// A start is not over once the broker serves: with its first entries come a checkpoint and what the store knows of it.
+    /// Whether it answers is not the question here.
+    fn ask(&self) {
+        let client = self.broker.admin();
+        for _ in 0..FIRST_REQUESTS {
+            let _answer = client.try_send(&request("GET", "/keys/no-such-key", None));
+        }
     }
 
     fn lay_snapshot_out(&mut self) {
