@@ -111,22 +111,21 @@ struct Plan {
 }
 
 impl Plan {
-    const USAGE: &str = "usage: keybroker-bench FOLDER [--only NAME] [--connections N] [--seconds S]";
-
-    fn from_arguments() -> Self {
-        let mut arguments = std::env::args().skip(1);
-        let folder = arguments.next().expect(Self::USAGE).into();
+    fn from_words(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let folder = words.next().filter(|word| !word.starts_with('-')).ok_or("no folder for the report")?.into();
         let mut plan =
             Self { folder, only: None, connections: CONNECTIONS.to_vec(), each: Duration::from_secs(SECONDS) };
-        while let (Some(flag), Some(value)) = (arguments.next(), arguments.next()) {
+        while let Some(flag) = words.next() {
+            let value = words.next().ok_or_else(|| format!("{flag} has no value"))?;
+            let number = || value.parse().map_err(|_| format!("{flag} {value:?} is no number"));
             match flag.as_str() {
+                "--connections" => plan.connections = vec![number()? as usize],
                 "--only" => plan.only = Some(value),
-                "--connections" => plan.connections = vec![value.parse().expect(Self::USAGE)],
-                "--seconds" => plan.each = Duration::from_secs(value.parse().expect(Self::USAGE)),
-                _ => panic!("{}", Self::USAGE),
+                "--seconds" => plan.each = Duration::from_secs(number()?),
+                _ => return Err(format!("{flag:?} is not known")),
             }
         }
-        plan
+        Ok(plan)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -139,7 +138,13 @@ fn main() {
     if words.first().is_some_and(|word| word == hsm::BARE) {
         return hsm::bare_process(&words[1..]);
     }
-    let plan = Plan::from_arguments();
+    let plan = Plan::from_words(words.into_iter()).unwrap_or_else(|what| {
+        eprintln!(
+            "bench: {what}; usage: keybroker-bench FOLDER [--only NAME] [--connections N] [--seconds S]; \
+             ./dev bench [FOLDER] measures everything"
+        );
+        std::process::exit(2);
+    });
     let mut report = Report::begin();
     let broker = Setup::new().start();
     for scenario in SCENARIOS.iter().filter(|scenario| plan.has(scenario.name)) {
