@@ -18,6 +18,7 @@ use crate::https::Client;
 use crate::keybroker;
 use crate::metrics::Metrics;
 use crate::pki::{Authority, Identity, Leaf};
+use crate::process::signal;
 use crate::setup::{SUFFIX, TRUST_DOMAIN, clean};
 use crate::wait::{WAIT_MAX, eventually, finished, run};
 
@@ -112,7 +113,7 @@ impl Broker {
     /// It does not end, or not with success.
     pub fn stop(&mut self) {
         let mut running = self.running.take().expect("the broker serves");
-        signal(&running.child, Signal::TERM);
+        signal(running.child.id(), Signal::TERM);
         let status = finished(&mut running.child, STOP_MAX);
         if status.is_none() {
             running.child.kill().unwrap();
@@ -170,7 +171,7 @@ impl Broker {
     pub fn try_reload(&self) -> bool {
         let count = |outcome| self.metrics().sum("keybroker_reloads_total", &[("outcome", outcome)]);
         let before = (count("ok"), count("failed"));
-        signal(&self.running().child, Signal::HUP);
+        signal(self.pid(), Signal::HUP);
         eventually("a reload's end", || match (count("ok") > before.0, count("failed") > before.1) {
             (false, false) => None,
             (ok, _) => Some(ok),
@@ -372,11 +373,6 @@ impl Broker {
     pub fn admin(&self) -> Client {
         self.client_of("admin")
     }
-}
-
-fn signal(child: &Child, signal: Signal) {
-    let pid = Pid::from_child(child);
-    kill_process(pid, signal).unwrap();
 }
 
 impl Drop for Broker {

@@ -32,7 +32,9 @@ pub fn thaw(pid: u32) {
     signal(pid, Signal::CONT);
 }
 
-fn signal(pid: u32, signal: Signal) {
+/// # Panics
+/// There is no such process, or it was waited for.
+pub fn signal(pid: u32, signal: Signal) {
     kill_process(known(pid), signal).unwrap();
 }
 

@@ -201,22 +201,20 @@ impl SqliteStore {
     where
         T: Record + Send + Sync + 'static,
     {
-        let keyring = Arc::clone(&self.keyring);
-        self.load_by(id, wrap, move |connection| read::record::<T>(connection, &keyring, kind, id)).await
+        self.load_by(id, wrap, move |connection, keyring, _| read::record::<T>(connection, keyring, kind, id)).await
     }
 
     /// A key, and with it its latest version's material: whoever asks for a key that nobody used for long mostly uses it, and a
     /// second way to a reader would cost more than the read.
     async fn load_key(&self, id: RecordId) -> Result<Option<Opened>, Failure> {
-        let (keyring, cache) = (Arc::clone(&self.keyring), Arc::clone(&self.cache));
-        let read = move |connection: &rusqlite::Connection| {
-            let record = read::record::<KeyRecord>(connection, &keyring, Kind::Key, id)?;
+        let read = move |connection: &rusqlite::Connection, keyring: &Keyring, cache: &Arc<RecordCache>| {
+            let record = read::record::<KeyRecord>(connection, keyring, Kind::Key, id)?;
             // Not one transaction for both: the place in the cache has to be held before the moment that is read.
             if let Some(key) = &record
                 && let material = keyring.material_id(&key.vault, &key.name, key.latest().version)
                 && let Some(vacancy) = cache.vacancy(&material)
                 // Whoever asks for it is told what is wrong with it.
-                && let Ok(Some(found)) = read::record::<Material>(connection, &keyring, Kind::Material, material)
+                && let Ok(Some(found)) = read::record::<Material>(connection, keyring, Kind::Material, material)
             {
                 vacancy.fill(Opened::Material(Arc::new(found)));
             }
@@ -225,16 +223,19 @@ impl SqliteStore {
         self.load_by(id, Opened::Key, read).await
     }
 
+    /// What the cache has, or else what `read` finds on a reader's thread.
     async fn load_by<T, F>(&self, id: RecordId, wrap: fn(Arc<T>) -> Opened, read: F) -> Result<Option<Opened>, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(&rusqlite::Connection) -> Result<Option<T>, StoreError> + Send + 'static,
+        F: FnOnce(&rusqlite::Connection, &Keyring, &Arc<RecordCache>) -> Result<Option<T>, StoreError> + Send + 'static,
     {
         let vacancy = match self.cache.find(&id).await {
             Found::Cached(opened) => return Ok(Some(opened)),
             Found::Vacant(vacancy) => vacancy,
         };
-        let opened = self.readers()?.read(read).await?.map(|record| wrap(Arc::new(record)));
+        let (keyring, cache) = (Arc::clone(&self.keyring), Arc::clone(&self.cache));
+        let found = self.readers()?.read(move |connection| read(connection, &keyring, &cache)).await?;
+        let opened = found.map(|record| wrap(Arc::new(record)));
         if let Some(opened) = &opened {
             vacancy.fill(opened.clone());
         }

@@ -124,9 +124,7 @@ impl Stage {
     /// # Panics
     /// There is no snapshot.
     pub fn rotation(&mut self, round: Round) -> Result<Struck, Violation> {
-        self.lay_snapshot_out();
-        self.disk.heal();
-        self.broker.serve();
+        self.serve_snapshot();
         self.round(round)
     }
 
@@ -135,20 +133,24 @@ impl Stage {
     /// # Errors
     /// Something is wrong without any fault.
     pub fn calls_from_snapshot(&mut self) -> Result<u64, Violation> {
-        let first = self.calls_of_a_start();
         if self.rotates {
+            self.serve_snapshot();
             return self.calls();
         }
-        // It does more by itself, now and then: the least are those that each start makes.
-        Ok((1..STARTS_COUNTED).fold(first, |least, _| least.min(self.calls_of_a_start())))
+        let mut least = u64::MAX;
+        // It does more by itself, now and then: what counts is what each start does.
+        for _ in 0..STARTS_COUNTED {
+            self.serve_snapshot();
+            self.ask();
+            least = least.min(self.disk.trace().len() as u64);
+        }
+        Ok(least)
     }
 
-    fn calls_of_a_start(&mut self) -> u64 {
+    fn serve_snapshot(&mut self) {
         self.lay_snapshot_out();
         self.disk.heal();
         self.broker.serve();
-        self.ask();
-        self.disk.trace().len() as u64
     }
 
     /// A start is not over once the broker serves: with its first entries come a checkpoint and what the store knows of it.
