@@ -188,6 +188,31 @@ fn a_copy_comes_up_on_a_new_machine_that_has_the_root_key_and_on_no_other() {
     assert!(!new.log().contains("an old copy was put back"));
 }
 
+/// SQLite would replay it into the file that takes the lost one's place.
+#[test]
+fn the_log_of_a_store_whose_file_was_lost_is_kept_and_not_replayed_into_the_copy() {
+    let mut broker = Setup::new().start();
+    let key = Wrapped::new(&broker, "k");
+    let file = backup(&broker, "copy");
+    let later = Wrapped::new(&broker, "later");
+    broker.kill9();
+    let (store, log) = (broker.home().join("store.db"), broker.home().join("store.db-wal"));
+    fs::remove_file(&store).unwrap();
+    let lost = fs::read(&log).unwrap();
+    assert!(!lost.is_empty(), "a broker that is killed leaves its log");
+
+    let told = restore(&broker, &file, &["--older"]).unwrap();
+    let kept = told.lines().next().unwrap().split_once(": ").unwrap().1;
+    assert!(kept.ends_with("-wal"), "{told}");
+    assert!(fs::read(kept).unwrap() == lost, "the log is whole");
+    assert!(!log.exists());
+    broker.serve();
+    key.opens(&broker);
+    broker.admin().get(&later.path).with_status(404);
+    let listed = broker.admin().get("/keys").with_status(200).json();
+    assert_eq!(listed["value"].as_array().unwrap().len(), 1, "{listed}");
+}
+
 fn rotate(broker: &Broker, more: &[&str]) -> Result<String, String> {
     let config = broker.config_file();
     offline(broker, &[&["root", "rotate", text(&config)], more].concat())

@@ -244,7 +244,7 @@ impl Scratch {
     }
 
     pub fn remove(&self) {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
+        for suffix in ["", crate::file::SHARED_MEMORY].into_iter().chain(crate::file::LOGS) {
             // There may be none.
             let _none = std::fs::remove_file(crate::file::beside(&self.0, suffix));
         }

@@ -24,9 +24,26 @@ pub struct OpenFile {
     pub lock: File,
 }
 
+/// What SQLite lays beside a store's file until that is closed in order: it belongs to that file and to no other, which
+/// SQLite does not know. The log and the journal hold what was written; the shared memory nothing that is not made anew.
+pub const LOGS: [&str; 2] = ["-wal", "-journal"];
+pub const SHARED_MEMORY: &str = "-shm";
+
+/// Whether neither a store nor what one has written last is there.
+pub fn check_vacant(path: &Path) -> Result<(), OpenError> {
+    if path.exists() {
+        return Err(OpenError::Exists { path: path.to_owned() });
+    }
+    match LOGS.map(|suffix| beside(path, suffix)).into_iter().find(|log| log.exists()) {
+        Some(path) => Err(OpenError::LogAlone { path }),
+        None => Ok(()),
+    }
+}
+
 /// Makes a store without records. Nothing is left of it when this fails.
 pub fn create(path: &Path, root: &Root) -> Result<OpenFile, OpenError> {
     let lock = lock(path)?;
+    check_vacant(path)?;
     let io = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => OpenError::Exists { path: path.to_owned() },
         _ => OpenError::Io { path: path.to_owned(), error },
@@ -39,9 +56,9 @@ pub fn create(path: &Path, root: &Root) -> Result<OpenFile, OpenError> {
     match made {
         Ok((connection, keyring, state, store_id)) => Ok(OpenFile { connection, keyring, state, store_id, lock }),
         Err(error) => {
-            for leftover in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+            for suffix in ["", SHARED_MEMORY].into_iter().chain(LOGS) {
                 // What went wrong first is what the operator must hear.
-                let _secondary = std::fs::remove_file(leftover);
+                let _secondary = std::fs::remove_file(beside(path, suffix));
             }
             Err(error)
         }

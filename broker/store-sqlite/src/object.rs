@@ -307,14 +307,19 @@ impl TermsCheck {
         }
         Ok(())
     }
-}
 
-impl Drop for TermsCheck {
-    fn drop(&mut self) {
+    /// Cuts the check short if it is still under way; its connection is closed then.
+    pub fn end(&mut self) {
         self.interrupt.interrupt();
         if let Some(thread) = self.thread.take() {
             // A check that panicked said so when it did.
             let _panicked = thread.join();
         }
+    }
+}
+
+impl Drop for TermsCheck {
+    fn drop(&mut self) {
+        self.end();
     }
 }

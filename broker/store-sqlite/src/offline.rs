@@ -33,7 +33,7 @@ pub struct Restored {
     /// The store's generation now: beyond any that was seen before, so that no earlier copy passes for this one.
     pub generation: u64,
     pub records: u64,
-    /// Where the store that was there lies now.
+    /// Where the store that was there lies now, or its log when nothing else was left of it.
     pub kept: Option<PathBuf>,
 }
 
@@ -93,7 +93,12 @@ pub fn restore(from: &mut File, store: &Path, root: &Root, wish: Wish<'_>) -> Re
     let opened = file::open_locked(&scratch.0, root, lock)?;
     let records = read::open_all(&opened.connection, &opened.keyring)?;
     let (generation, lock) = note_deed(opened, wish.deed, latest + 1, None)?;
-    let kept = if store.exists() { Some(set_aside(store, wish.now_s)?) } else { None };
+    if let Some(log) = file::LOGS.map(|suffix| beside(&scratch.0, suffix)).iter().find(|log| log.exists()) {
+        // SQLite says nothing of it when it cannot, and only the file takes the store's place.
+        let error = std::io::Error::other("SQLite could not fold it into the store; is the disk full?");
+        return Err(OpenError::Io { path: log.clone(), error }.into());
+    }
+    let kept = set_aside(store, wish.now_s)?;
     std::fs::rename(&scratch.0, store)?;
     sync_directory_of(store)?;
     drop(lock);
@@ -199,21 +204,23 @@ fn deeds_of(connection: &rusqlite::Connection, keyring: &Keyring) -> Result<Stri
     Ok(setting.map(|setting| String::from_utf8_lossy(&setting.value).into_owned()).unwrap_or_default())
 }
 
-/// Gives the store another name, first by a second link: at no moment is it nowhere.
-fn set_aside(store: &Path, now_s: i64) -> std::io::Result<PathBuf> {
+/// Gives what is in the store's place another name, the store's file first by a second link: at no moment is it nowhere. The
+/// logs of a store that did not open, or whose file was lost, must not be replayed into the file that takes its place.
+fn set_aside(store: &Path, now_s: i64) -> std::io::Result<Option<PathBuf>> {
+    let there: Vec<_> = [""].into_iter().chain(file::LOGS).filter(|suffix| beside(store, suffix).exists()).collect();
     let mut aside = beside(store, &format!(".before-restore-{now_s}"));
     let mut number = 1;
-    while aside.exists() {
+    while there.iter().any(|suffix| beside(&aside, suffix).exists()) {
         number += 1;
         aside = beside(store, &format!(".before-restore-{now_s}-{number}"));
     }
-    std::fs::hard_link(store, &aside)?;
-    for suffix in ["-wal", "-shm"] {
-        // Only a store that did not open has one: its log must not be replayed into the file that takes its place.
-        if beside(store, suffix).exists() {
-            std::fs::rename(beside(store, suffix), beside(&aside, suffix))?;
-        }
+    for suffix in &there {
+        let (from, to) = (beside(store, suffix), beside(&aside, suffix));
+        if suffix.is_empty() { std::fs::hard_link(from, to)? } else { std::fs::rename(from, to)? }
     }
-    sync_directory_of(store)?;
-    Ok(aside)
+    match std::fs::remove_file(beside(store, file::SHARED_MEMORY)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => sync_directory_of(store)?,
+    }
+    Ok(there.first().map(|suffix| beside(&aside, suffix)))
 }

@@ -16,12 +16,18 @@ pub enum OpenError {
     Altered(String),
     #[error("the generator of random bytes failed: {0}")]
     Chance(String),
-    #[error("{path}: a file is there already; a store is never made over another file")]
+    #[error(
+        "{path}: there is a store already, or another file, and a store is never made over one; nothing was changed"
+    )]
     Exists { path: PathBuf },
     #[error("{path} is in use by another broker; end that one first (a store belongs to one process at a time)")]
     InUse { path: PathBuf },
     #[error("{path}: {error}")]
     Io { path: PathBuf, error: std::io::Error },
+    #[error(
+        "{path}: what a store wrote last lies there without the store; put the store's file back beside it, or move it away (`keybroker store restore` keeps it under another name)"
+    )]
+    LogAlone { path: PathBuf },
     #[error(
         "{path} can be read or written by others (mode {mode:04o}): run `chmod 600 {path}`, then look who had access"
     )]

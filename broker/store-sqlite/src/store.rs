@@ -76,10 +76,18 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// Whether a new store can be made there.
+    ///
+    /// # Errors
+    /// `Exists`; `LogAlone`.
+    pub fn check_vacant(path: &Path) -> Result<(), OpenError> {
+        file::check_vacant(path)
+    }
+
     /// Makes a new store, of mode 0600, and opens it. Blocks, with a passphrase for about a tenth of a second.
     ///
     /// # Errors
-    /// `Exists`, `InUse`, `Io`, `Sql`; `WrongKey` or `WrongPassphrase` when the root has no valid length.
+    /// `Exists`, `LogAlone`, `InUse`, `Io`, `Sql`; `WrongKey` or `WrongPassphrase` when the root has no valid length.
     pub fn create(path: &Path, root: &Root, options: Options) -> Result<Self, OpenError> {
         Self::start(path, file::create(path, root)?, options)
     }
@@ -87,7 +95,7 @@ impl SqliteStore {
     /// Opens a store and checks every row's mark. Blocks: about a second for a million keys.
     ///
     /// # Errors
-    /// Every [`OpenError`] but `Exists`; its text says what to do.
+    /// Every [`OpenError`] but `Exists` and `LogAlone`; its text says what to do.
     pub fn open(path: &Path, root: &Root, options: Options) -> Result<Self, OpenError> {
         Self::start(path, file::open(path, root)?, options)
     }
@@ -422,6 +430,7 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         // The writer's connection goes last: only it can fold the log into the file.
         self.readers = None;
+        self.terms_check.end();
         self.commits = None;
         if let Some(writer) = self.writer.take() {
             // A writer that panicked said so when it did.

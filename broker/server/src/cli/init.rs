@@ -166,7 +166,7 @@ impl Init {
     /// The store, and the root key's shares.
     fn create_store(&self, root_key: &RootKey) -> Result<(SqliteStore, Vec<Secret>)> {
         let path = self.dir.join("store.db");
-        ensure!(!path.exists(), "{}: there is a store already; nothing was changed", path.display());
+        SqliteStore::check_vacant(&path)?;
         let key = match &self.root.root_key_from {
             Some(file) => match Root::read_file(file)? {
                 Root::Key(key) => Some(key),

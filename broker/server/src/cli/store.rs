@@ -119,7 +119,7 @@ fn put_back(path: &Path, config: &Config, older: bool) -> Result<()> {
     let wish = Wish { seen, older, deed: &deed, now_s };
     let restored = restore(&mut File::open(path)?, &config.store.path, &root, wish).with_context(named)?;
     if let Some(kept) = &restored.kept {
-        say::line(format!("the store that was there: {}", kept.display()))?;
+        say::line(format!("what was there before: {}", kept.display()))?;
     }
     say::line(format!(
         "{}: {} records of generation {} are back, as generation {}; the next start writes it into the audit",

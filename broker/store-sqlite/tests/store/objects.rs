@@ -80,6 +80,20 @@ async fn nothing_of_an_object_can_be_read_in_the_file() {
     }
 }
 
+/// The check of the terms begins at the opening and goes on beside the writer: it has its own connection.
+#[tokio::test]
+async fn a_store_that_is_closed_while_its_terms_are_checked_leaves_no_log_behind() {
+    let place = Place::new();
+    let store = place.create();
+    store.commit((0..3000).map(|number| put(&object(number))).collect()).await.unwrap();
+    drop(store);
+    for round in 0..10 {
+        drop(place.open());
+        let log = place.directory.path().join("broker.db-wal");
+        assert!(!log.exists(), "round {round}: the file alone is not the whole store");
+    }
+}
+
 #[tokio::test]
 async fn an_object_that_is_none_of_many_that_are_some_of_it_is_refused_in_time() {
     let place = Place::new();

@@ -48,6 +48,21 @@ fn a_store_is_never_made_over_another_file() {
 }
 
 #[test]
+fn a_store_is_not_made_beside_the_log_of_one_whose_file_is_gone() {
+    let place = Place::new();
+    for name in ["broker.db-wal", "broker.db-journal"] {
+        let log = place.directory.path().join(name);
+        std::fs::write(&log, "the last that was written").unwrap();
+        let error = SqliteStore::create(&place.path, &place.root, Options::default()).err().unwrap();
+        assert!(matches!(&error, OpenError::LogAlone { path } if *path == log), "{error}");
+        assert_eq!(std::fs::read(&log).unwrap(), b"the last that was written");
+        assert!(!place.path.exists());
+        std::fs::remove_file(&log).unwrap();
+    }
+    drop(place.create());
+}
+
+#[test]
 fn a_store_opens_in_one_place_at_a_time() {
     let place = Place::new();
     let store = place.create();
