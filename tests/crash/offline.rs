@@ -1,6 +1,7 @@
 //! What is done while no broker runs: made, sealed anew, put back; and the power fails right after it was said to be done, or
 //! anywhere before.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
@@ -79,26 +80,61 @@ fn a_store_that_is_being_put_back_when_the_power_fails_is_the_old_one_or_the_cop
 }
 
 #[test]
+fn a_lost_store_is_put_back_beside_its_log_wherever_the_power_fails() {
+    let mut kept = Kept::new();
+    kept.broker.serve();
+    let copy: PathBuf = kept.broker.folder().join("copy");
+    kept.broker.ask(&["store", "backup", copy.to_str().unwrap()]);
+    kept.broker.admin().create("later", "oct", 256);
+    kept.broker.kill9();
+    let (home, config) = (kept.broker.home(), kept.broker.config_file());
+    let words = ["store", "restore", copy.to_str().unwrap(), "--older", "--config", config.to_str().unwrap()];
+    let log = fs::read(home.join("store.db-wal")).unwrap();
+    let of_the_store = || {
+        let names = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("store.db")).collect::<Vec<_>>()
+    };
+    let disk = FaultyDisk::under(&kept.broker);
+    for at in (1..).step_by(3) {
+        of_the_store().iter().for_each(|path| fs::remove_file(path).unwrap());
+        fs::write(home.join("store.db-wal"), &log).unwrap();
+        disk.order(Fault::CutSome, at, 1, at);
+        let done = behind(&disk, &kept.broker, &words);
+        let struck = disk.struck();
+        disk.heal();
+        let done = if struck.is_empty() { done } else { kept.broker.cli(&words) };
+        let what = format!("cut at call {at}: {struck:?}");
+        assert!(done.status.success(), "{what}: {}", String::from_utf8_lossy(&done.stderr));
+        kept.stands(&what);
+        assert!(of_the_store().iter().any(|path| fs::read(path).unwrap() == log), "{what}: the log is lost");
+        if struck.is_empty() {
+            assert!(at > 5, "it makes more calls than {at}");
+            return;
+        }
+    }
+}
+
+#[test]
 fn what_init_said_it_made_is_there_after_a_power_cut() {
     let made = Setup::new().init();
     let beside = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::watching(made.folder(), beside.path());
     // The same folder once more, by an init whose disk loses all that was not made durable.
-    let config = std::fs::read_to_string(made.config_file()).unwrap();
+    let config = fs::read_to_string(made.config_file()).unwrap();
     let home = made.home();
     let plugin = made.folder().join("software.wasm");
-    std::fs::copy(home.join("plugins/software.wasm"), &plugin).unwrap();
-    std::fs::remove_dir_all(&home).unwrap();
+    fs::copy(home.join("plugins/software.wasm"), &plugin).unwrap();
+    fs::remove_dir_all(&home).unwrap();
     let (folder, plugin) = (home.display().to_string(), plugin.display().to_string());
     let mut init = made.command(&["init", &folder, "--plugin", &plugin, "--vault", "vault1"]);
     init.args(["--admin", keybroker_tests::ADMIN]).envs(disk.environment()).env("DISK_SHIM_CUT_AT_EXIT", "1");
     let done = run(&mut init, WAIT_MAX);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(disk.trace().iter().any(|line| line.contains("root.key")), "{:?}", disk.trace());
-    let left = std::fs::read_to_string(home.join("keybroker.toml")).unwrap();
+    let left = fs::read_to_string(home.join("keybroker.toml")).unwrap();
     assert!(left.contains("[store]"), "{left}");
     // With the ports and certificates of the one before, it serves.
-    std::fs::write(made.config_file(), config).unwrap();
+    fs::write(made.config_file(), config).unwrap();
     let mut made = made;
     made.serve();
     made.admin().create("first", "oct", 256);
