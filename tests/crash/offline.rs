@@ -32,6 +32,14 @@ impl Kept {
         Self { broker, path, value }
     }
 
+    /// Serves, and has the store copied.
+    fn serve_and_copy(&mut self) -> PathBuf {
+        self.broker.serve();
+        let copy = self.broker.folder().join("copy");
+        self.broker.ask(&["store", "backup", copy.to_str().unwrap()]);
+        copy
+    }
+
     /// It comes up, and everything is there.
     fn stands(&mut self, what: &str) {
         self.broker.try_serve().unwrap_or_else(|log| panic!("{what}: {log}"));
@@ -70,9 +78,7 @@ fn a_root_key_that_is_being_replaced_when_the_power_fails_is_the_old_one_or_the_
 #[test]
 fn a_store_that_is_being_put_back_when_the_power_fails_is_the_old_one_or_the_copy() {
     let mut kept = Kept::new();
-    kept.broker.serve();
-    let copy: PathBuf = kept.broker.folder().join("copy");
-    kept.broker.ask(&["store", "backup", copy.to_str().unwrap()]);
+    let copy = kept.serve_and_copy();
     kept.broker.stop();
     let config = kept.broker.config_file();
     let words = ["store", "restore", copy.to_str().unwrap(), "--older", "--config", config.to_str().unwrap()];
@@ -82,9 +88,7 @@ fn a_store_that_is_being_put_back_when_the_power_fails_is_the_old_one_or_the_cop
 #[test]
 fn a_lost_store_is_put_back_beside_its_log_wherever_the_power_fails() {
     let mut kept = Kept::new();
-    kept.broker.serve();
-    let copy: PathBuf = kept.broker.folder().join("copy");
-    kept.broker.ask(&["store", "backup", copy.to_str().unwrap()]);
+    let copy = kept.serve_and_copy();
     kept.broker.admin().create("later", "oct", 256);
     kept.broker.kill9();
     let (home, config) = (kept.broker.home(), kept.broker.config_file());

@@ -244,10 +244,7 @@ impl Scratch {
     }
 
     pub fn remove(&self) {
-        for suffix in ["", crate::file::SHARED_MEMORY].into_iter().chain(crate::file::LOGS) {
-            // There may be none.
-            let _none = std::fs::remove_file(crate::file::beside(&self.0, suffix));
-        }
+        crate::file::remove_with_logs(&self.0);
     }
 }
 

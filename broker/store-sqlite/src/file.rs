@@ -29,6 +29,14 @@ pub struct OpenFile {
 pub const LOGS: [&str; 2] = ["-wal", "-journal"];
 pub const SHARED_MEMORY: &str = "-shm";
 
+/// Removes a file and what SQLite laid beside it, as far as there is any: of a store that was never used.
+pub fn remove_with_logs(path: &Path) {
+    for suffix in ["", SHARED_MEMORY].into_iter().chain(LOGS) {
+        // Mostly there is none; what went wrong before is what the operator must hear.
+        let _secondary = std::fs::remove_file(beside(path, suffix));
+    }
+}
+
 /// Whether neither a store nor what one has written last is there.
 pub fn check_vacant(path: &Path) -> Result<(), OpenError> {
     if path.exists() {
@@ -56,10 +64,7 @@ pub fn create(path: &Path, root: &Root) -> Result<OpenFile, OpenError> {
     match made {
         Ok((connection, keyring, state, store_id)) => Ok(OpenFile { connection, keyring, state, store_id, lock }),
         Err(error) => {
-            for suffix in ["", SHARED_MEMORY].into_iter().chain(LOGS) {
-                // What went wrong first is what the operator must hear.
-                let _secondary = std::fs::remove_file(beside(path, suffix));
-            }
+            remove_with_logs(path);
             Err(error)
         }
     }

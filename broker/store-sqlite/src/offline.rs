@@ -218,9 +218,8 @@ fn set_aside(store: &Path, now_s: i64) -> std::io::Result<Option<PathBuf>> {
         let (from, to) = (beside(store, suffix), beside(&aside, suffix));
         if suffix.is_empty() { std::fs::hard_link(from, to)? } else { std::fs::rename(from, to)? }
     }
-    match std::fs::remove_file(beside(store, file::SHARED_MEMORY)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => sync_directory_of(store)?,
-    }
+    // There may be none, and what is left of it is made anew.
+    let _none = std::fs::remove_file(beside(store, file::SHARED_MEMORY));
+    sync_directory_of(store)?;
     Ok(there.first().map(|suffix| beside(&aside, suffix)))
 }
